@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build/profile
+# make run        install what is missing, build, profile a live demo and the system          (root)
+# make check      install what is missing, build, run every test                              (root)
+# make install    DESTDIR= PREFIX=/usr
+# V=1 shows the commands. B=DIR builds elsewhere.
+
+B ?= build
+PREFIX ?= /usr
+CC ?= gcc
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
+
+VERSION := 0.1.0
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter \
+	-Wno-sign-compare -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iuser -I. -I$(B) $(CFLAGS)
+LDLIBS := -lbpf -lelf -lz -liberty
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member \
+	-D__TARGET_ARCH_x86 -Ivmlinux -I. -Ibpf
+
+ifeq ($(V),1)
+  Q :=
+  say :=
+else
+  Q := @
+  say = @printf '  %-5s %s\n'
+endif
+
+# The program: everything under user/, one object each. The tests link all of it but main().
+SRC := $(wildcard user/*/*.c)
+OBJ := $(SRC:%.c=$(B)/%.o)
+SCRIPTS := $(wildcard user/render/*.js user/render/*.css)
+BPF_SKEL := $(B)/sample.skel.h
+
+all: $(B)/profile
+
+$(B)/profile: $(OBJ)
+	$(say) LINK $@
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(B)/%.o: %.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# The BPF programs: one object, embedded through its skeleton.
+$(B)/sample.bpf.o: bpf/sample.bpf.c
+	$(say) BPF $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c -o $@ $<
+	$(Q)$(LLVM_STRIP) -g $@
+
+$(BPF_SKEL): $(B)/sample.bpf.o
+	$(say) SKEL $@
+	$(Q)$(BPFTOOL) gen skeleton $< name sample_bpf > $@.tmp && mv $@.tmp $@
+
+$(filter $(B)/user/kernel/%,$(OBJ)): | $(BPF_SKEL)
+
+# Files that are part of the program as bytes: FILE.js becomes a C string body in $(B)/FILE.js.inc
+$(B)/%.inc: %
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+$(filter $(B)/user/render/%,$(OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+
+-include $(OBJ:.o=.d) $(B)/sample.bpf.d
+
+include tests/tests.mk
+
+clean:
+	rm -rf $(B)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:

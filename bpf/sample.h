@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel boundary: what the BPF programs write and user space reads, in memory both map.
+ *
+ * Every CPU has two log halves. The sampler on that CPU is the only writer and appends records to the half that
+ * cpu_state.active names; user space flips `active`, waits until no sampler run is under way (`sequence` even), and then owns
+ * the other half. No lock, no system call, no shared cache line between CPUs.
+ */
+#ifndef BPF_SAMPLE_H
+#define BPF_SAMPLE_H
+
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+#define SAMPLE_COMM_LEN 16
+#define SAMPLE_MAX_USER_FRAMES 1024
+#define SAMPLE_MAX_KERNEL_FRAMES 127 /* PERF_MAX_STACK_DEPTH; the kernel gives no more */
+
+enum record_kind { RECORD_STACK = 1 };
+
+/* Why a user stack ends where it ends. */
+enum unwind_end {
+	UNWIND_NO_USER_STACK, /* a kernel thread */
+	UNWIND_WHOLE,         /* reached an entry frame: the saved frame pointer is 0 */
+	UNWIND_TRUNCATED,     /* frame limit */
+	UNWIND_FAULT,         /* the frame could not be read */
+	UNWIND_BAD_FRAME,     /* the frame pointer is not aligned, not growing or out of the stack */
+	UNWIND_BAD_RETURN,    /* the return address is no user address */
+	UNWIND_COMPAT,        /* 32-bit code: only the leaf is kept */
+};
+
+/* Padded to 8 bytes, then `kernel_frames` and `user_frames` addresses (u64), each leaf first. */
+struct sample_record {
+	__u16 kind;
+	__u16 words; /* size of the record in 8-byte words */
+	__u32 count; /* samples with this key in this half */
+	__u64 time;  /* CLOCK_MONOTONIC ns of the first of them */
+	/* From here on: the key. Two samples are the same record when these words are equal. */
+	__u32 tgid, tid;
+	__u64 start_time; /* start_boottime of the process */
+	__u64 exec_id;    /* the kernel's count of execs in this task */
+	__u16 kernel_frames, user_frames;
+	__u16 end; /* enum unwind_end */
+	__u16 flags;
+	char comm[SAMPLE_COMM_LEN]; /* of the thread */
+	__u64 frames[];
+};
+#define RECORD_KEY_WORD 2 /* first word of the key */
+#define RECORD_HEAD_WORDS (sizeof(struct sample_record) / 8)
+#define RECORD_MAX_WORDS (RECORD_HEAD_WORDS + SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES + 1)
+
+/* `flags` of a record */
+#define RECORD_INTERRUPTED_USER 1 /* user_frames[0] is the interrupted instruction, else the one behind a syscall or fault */
+
+struct sample_half {
+	__u32 used_words; /* of the log */
+	__u32 records;
+};
+
+/* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */
+struct sample_slot {
+	__u32 tag;
+	__u32 word_plus_1;
+};
+
+/* Only grows; written by the sampler on this CPU alone. */
+struct sample_counters {
+	__u64 runs;     /* = idle + filtered + recorded + log_full */
+	__u64 idle;     /* the idle task: no stack is taken */
+	__u64 filtered; /* not a target */
+	__u64 recorded;
+	__u64 log_full;
+	__u64 late; /* whole periods by which the timer was late, summed: periods that never fired */
+};
+
+struct cpu_state {
+	__u32 sequence; /* odd while the sampler runs on this CPU */
+	__u32 active;   /* the half being written: 0 or 1 */
+	struct sample_half half[2];
+	struct sample_counters counters;
+	__u8 pad[56]; /* two cache lines */
+};
+
+#define CHECK_LAYOUT(cond) _Static_assert(cond, #cond)
+CHECK_LAYOUT(sizeof(struct sample_record) == 64);
+CHECK_LAYOUT(__builtin_offsetof(struct sample_record, tgid) == RECORD_KEY_WORD * 8);
+CHECK_LAYOUT(sizeof(struct cpu_state) == 128);
+#endif

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/file.h"
+
+#include "base/mem.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int file_read_fd(int fd, size_t max, struct buf *out)
+{
+	char chunk[16384];
+	size_t total = 0;
+
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			return 0;
+		total += n;
+		if (total > max)
+			return -EFBIG;
+		buf_add(out, chunk, n);
+	}
+}
+
+int file_read(const char *path, size_t max, struct buf *out)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	return fd < 0 ? -errno : file_read_fd(fd, max, out);
+}
+
+int file_write_fd(int fd, const void *bytes, size_t n)
+{
+	const char *p = bytes;
+
+	while (n) {
+		ssize_t w = write(fd, p, n);
+
+		if (w < 0 && errno == EINTR)
+			continue;
+		if (w < 0)
+			return -errno;
+		p += w;
+		n -= w;
+	}
+	return 0;
+}
+
+static int write_special(const char *path, const void *bytes, size_t n, struct error *err)
+{
+	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int ret = fd < 0 ? -errno : file_write_fd(fd, bytes, n);
+
+	return ret ? error_set(err, ret, "cannot write %s: %s", path, strerror(-ret)) : 0;
+}
+
+int file_write(const char *path, const void *bytes, size_t n, struct error *err)
+{
+	auto_free char *tmp = xasprintf("%s.XXXXXX", path);
+	mode_t mask = umask(0);
+	struct stat st;
+	int fd, ret;
+
+	umask(mask);
+	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return write_special(path, bytes, n, err);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0)
+		return error_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
+	ret = file_write_fd(fd, bytes, n);
+	if (!ret && (fchmod(fd, 0666 & ~mask) || fsync(fd)))
+		ret = -errno;
+	if (close(fd) && !ret)
+		ret = -errno;
+	if (!ret && rename(tmp, path))
+		ret = -errno;
+	if (ret) {
+		unlink(tmp);
+		return error_set(err, ret, "cannot write %s: %s", path, strerror(-ret));
+	}
+	return 0;
+}

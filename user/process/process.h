@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The live process table: who was pid N at time T, and what was mapped at address A then.
+ *
+ * Fed by side-band events in any order that is right per process, and by scans of /proc. A process is one *incarnation*:
+ * a pid from fork or exec to the next exec or exit, so exec in place and pid reuse are different processes. What has ended
+ * (an incarnation, a mapping that was replaced) stays until process_table_expire(), because samples drained later still
+ * refer to it. Times are CLOCK_MONOTONIC nanoseconds.
+ */
+#ifndef PROCESS_PROCESS_H
+#define PROCESS_PROCESS_H
+
+#include "base/error.h"
+#include "base/mem.h"
+#include "process/event.h"
+
+struct mapping { /* an executable one; others are not kept */
+	uint64_t start, end, offset; /* [start, end) shows the file from `offset` on */
+	uint64_t since, until;       /* valid for samples taken in [since, until); until is UINT64_MAX while mapped */
+	struct file_id id;
+	char *path; /* owned; as the kernel printed it, "" when anonymous */
+	void *image; /* for the symbolizer: set by the `mapped` hook, never read here */
+};
+
+struct process {
+	int32_t pid;
+	uint64_t serial;     /* unique within a table: the identity behind the pid */
+	uint64_t born, died; /* [born, died); born is 0 when it was there before us, died is UINT64_MAX while it runs */
+	uint64_t start_ns;   /* start_boottime; 0 until a sample or /proc told */
+	char comm[16];       /* of the main thread, escaped by nobody */
+	VEC(struct mapping) mappings;
+};
+
+struct process_hooks {
+	/* A mapping of a file became known; the place to open and pin it while the process lives. */
+	void (*mapped)(void *ctx, const struct process *p, struct mapping *m);
+	/* A mapping is about to be freed; releases m->image. */
+	void (*unmapped)(void *ctx, struct mapping *m);
+	void *ctx;
+};
+
+struct process_table; /* opaque */
+
+struct process_table *process_table_new(const struct process_hooks *hooks);
+void process_table_free(struct process_table *t); /* NULL is fine */
+
+/* Restricts the table to processes for which this returns true (the targets of -p); NULL ctx and fn: all. */
+void process_table_apply(struct process_table *t, const struct process_event *e);
+
+/* Reads /proc/PID (comm, start time, executable mappings). 0, or -ESRCH when it is gone, or another negative errno. */
+int process_table_scan(struct process_table *t, int32_t pid);
+/* Every process of the machine; also the repair after lost side-band records. Vanished ones are marked as died at `now`. */
+int process_table_scan_all(struct process_table *t, uint64_t now, struct error *err);
+
+/*
+ * The incarnation of `pid` that ran at `time` and started at start_ns (0: not known), or NULL. A process that the side-band
+ * never told of is scanned once. After `died` its last incarnation still answers, unless start_ns says it is another one.
+ */
+struct process *process_table_find(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t time);
+/* What was mapped at `address` at `time`, or NULL. Pointers stay valid until the next apply, scan or expire. */
+struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t time);
+
+/* Frees incarnations that died, and mappings that were replaced, before `time`. Processes that exited are found here. */
+void process_table_expire(struct process_table *t, uint64_t time);
+
+#endif

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A profile: the one form in which samples exist after symbolization. Plain data; knows neither BPF nor ELF.
+ *
+ * Stacks are a trie: a node is (parent node, frame), node 0 is the empty stack, a stack is the node of its leaf. A sample
+ * is (thread, stack) with a count. Names are raw text as found (comm, demangled symbol): escaping belongs to the outputs.
+ * All ids are indices into the arrays below and stay valid until profile_free().
+ */
+#ifndef PROFILE_PROFILE_H
+#define PROFILE_PROFILE_H
+
+#include "base/mem.h"
+#include "base/strings.h"
+#include "base/table.h"
+#include "profile/accounting.h"
+
+#include <stdint.h>
+
+enum frame_kind {
+	FRAME_USER,
+	FRAME_KERNEL,
+	FRAME_INLINE, /* expanded into its caller by the compiler */
+	FRAME_JIT,
+	FRAME_NOTE, /* no code: says why a stack is cut, e.g. [truncated] */
+};
+
+struct profile_frame {
+	uint32_t name;   /* string id; never 0 */
+	uint32_t binary; /* string id: base name of the file, "[kernel]", a module, or 0 */
+	enum frame_kind kind;
+};
+
+struct profile_node {
+	uint32_t parent, frame; /* node 0 (the empty stack) has neither */
+};
+
+struct profile_process {
+	int32_t pid;       /* in the profiler's pid namespace; 0 when unknown (folded input) */
+	uint64_t identity; /* tells two processes with one pid apart */
+	uint32_t comm;     /* string id; 0: the stacks carry their own roots (folded input) */
+};
+
+struct profile_thread {
+	uint32_t process;
+	int32_t tid;
+	uint32_t comm; /* string id */
+};
+
+struct profile_sample {
+	uint32_t thread, node;
+	uint64_t count; /* sampling periods */
+};
+
+struct profile {
+	struct strings *strings;
+	VEC(struct profile_frame) frames;
+	VEC(struct profile_node) nodes;
+	VEC(struct profile_process) processes;
+	VEC(struct profile_thread) threads;
+	VEC(struct profile_sample) samples; /* one per (thread, node) */
+	struct table frame_table, node_table, process_table, thread_table, sample_table;
+
+	/* What was measured. Zero or NULL where unknown (folded input). */
+	uint64_t start_ns, end_ns; /* CLOCK_REALTIME */
+	uint64_t period_ns;        /* CPU time that one count stands for */
+	char *event;               /* "cpu-clock", "cycles" */
+	char *command;             /* what was profiled, for titles: "sh -c ...", "postgres (812)", "system" */
+	struct accounting accounting;
+};
+
+struct profile *profile_new(void);
+void profile_free(struct profile *p); /* NULL is fine */
+
+/* Each finds the equal element or adds it, and returns its id. */
+uint32_t profile_frame(struct profile *p, const char *name, const char *binary, enum frame_kind kind);
+uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame);
+/* (pid, identity) is the key; a later call with another comm renames the process (exec'ed ones get a new identity). */
+uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm);
+uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm);
+/* Adds `count` to the sample (thread, node). */
+void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t count);
+
+uint64_t profile_total(const struct profile *p); /* sum of all counts */
+
+#endif

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Addresses to frames. Native code by the image's symbol tables, the vDSO, the kernel by kallsyms.
+ * Adding a symbol source: one file with one `const struct symbol_source`, and its line in symbolize/image.c.
+ */
+#ifndef SYMBOLIZE_SYMBOLIZE_H
+#define SYMBOLIZE_SYMBOLIZE_H
+
+#include "process/process.h"
+#include "profile/profile.h"
+
+struct symbolizer; /* opaque: open images, kernel symbols */
+
+struct symbolizer *symbolizer_new(void);
+void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process table that holds images */
+
+/* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
+struct process_hooks symbolizer_hooks(struct symbolizer *s);
+
+/*
+ * Appends the frame(s) of one code address to a stack of `p`, outermost first, and returns the new leaf node: below `parent`
+ * stands one frame for the function, preceded by none, followed by its inlined callees (later).
+ * `is_return_address`: looked up at address - 1 (the call), not at the address.
+ * Never guesses: an address in no known symbol becomes "[image+0xoffset]", one in no mapping "[unknown]".
+ */
+uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent, struct process *process, uint64_t address,
+			uint64_t time, bool is_return_address);
+uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address);
+
+#endif
