@@ -52,6 +52,7 @@ struct profile_sample {
 };
 
 struct profile {
+	uint64_t serial; /* unlike that of any other profile of this run: a key for caches of ids */
 	struct strings *strings;
 	VEC(struct profile_frame) frames;
 	VEC(struct profile_node) nodes;
@@ -73,6 +74,8 @@ void profile_free(struct profile *p); /* NULL is fine */
 
 /* Each finds the equal element or adds it, and returns its id. */
 uint32_t profile_frame(struct profile *p, const char *name, const char *binary, enum frame_kind kind);
+/* The same for strings that are in p->strings already. */
+uint32_t profile_frame_id(struct profile *p, uint32_t name, uint32_t binary, enum frame_kind kind);
 uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame);
 /* (pid, identity) is the key; a later call with another comm renames the process (exec'ed ones get a new identity). */
 uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm);

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "profile/profile.h"
+
+static bool same_frame(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_frame *a = &((const struct profile *)ctx)->frames.v[id], *b = key;
+
+	return a->name == b->name && a->binary == b->binary && a->kind == b->kind;
+}
+
+static bool same_node(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_node *a = &((const struct profile *)ctx)->nodes.v[id], *b = key;
+
+	return a->parent == b->parent && a->frame == b->frame;
+}
+
+static bool same_process(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_process *a = &((const struct profile *)ctx)->processes.v[id], *b = key;
+
+	return a->pid == b->pid && a->identity == b->identity;
+}
+
+static bool same_thread(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_thread *a = &((const struct profile *)ctx)->threads.v[id], *b = key;
+
+	return a->process == b->process && a->tid == b->tid && a->comm == b->comm;
+}
+
+static bool same_sample(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_sample *a = &((const struct profile *)ctx)->samples.v[id], *b = key;
+
+	return a->thread == b->thread && a->node == b->node;
+}
+
+/* The id of the element equal to `key`, which is added to `vec` when there is none. */
+#define FIND_OR_ADD(p, vec, table, hash, equal, key)                                                                   \
+	({                                                                                                             \
+		uint64_t hash_ = (hash);                                                                               \
+		uint32_t id_ = table_find(&(p)->table, hash_, equal, p, key);                                          \
+		if (id_ == TABLE_NONE) {                                                                               \
+			id_ = (p)->vec.n;                                                                              \
+			*vec_push(&(p)->vec) = *(key);                                                                 \
+			table_add(&(p)->table, hash_, id_);                                                            \
+		}                                                                                                      \
+		id_;                                                                                                   \
+	})
+
+struct profile *profile_new(void)
+{
+	static uint64_t serial;
+	struct profile *p = xcalloc(1, sizeof(*p));
+
+	p->serial = ++serial;
+	p->strings = strings_new();
+	*vec_push(&p->nodes) = (struct profile_node){0, 0};
+	return p;
+}
+
+void profile_free(struct profile *p)
+{
+	if (!p)
+		return;
+	strings_free(p->strings);
+	vec_free(&p->frames);
+	vec_free(&p->nodes);
+	vec_free(&p->processes);
+	vec_free(&p->threads);
+	vec_free(&p->samples);
+	table_free(&p->frame_table);
+	table_free(&p->node_table);
+	table_free(&p->process_table);
+	table_free(&p->thread_table);
+	table_free(&p->sample_table);
+	free(p->event);
+	free(p->command);
+	free(p);
+}
+
+uint32_t profile_frame_id(struct profile *p, uint32_t name, uint32_t binary, enum frame_kind kind)
+{
+	struct profile_frame f = {name, binary, kind};
+
+	return FIND_OR_ADD(p, frames, frame_table, hash_mix(hash_mix(name, binary), kind), same_frame, &f);
+}
+
+uint32_t profile_frame(struct profile *p, const char *name, const char *binary, enum frame_kind kind)
+{
+	return profile_frame_id(p, strings_add(p->strings, name), strings_add(p->strings, binary), kind);
+}
+
+uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame)
+{
+	struct profile_node n = {parent, frame};
+
+	return FIND_OR_ADD(p, nodes, node_table, hash_mix(hash_mix(1, parent), frame), same_node, &n);
+}
+
+uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm)
+{
+	struct profile_process key = {pid, identity, strings_add(p->strings, comm)};
+	uint32_t id = FIND_OR_ADD(p, processes, process_table, hash_mix(hash_mix(2, (uint32_t)pid), identity), same_process, &key);
+
+	p->processes.v[id].comm = key.comm;
+	return id;
+}
+
+uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm)
+{
+	struct profile_thread t = {process, tid, strings_add(p->strings, comm)};
+
+	return FIND_OR_ADD(p, threads, thread_table, hash_mix(hash_mix(hash_mix(3, process), (uint32_t)tid), t.comm), same_thread,
+			   &t);
+}
+
+void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t count)
+{
+	struct profile_sample s = {thread, node, 0};
+	uint32_t id = FIND_OR_ADD(p, samples, sample_table, hash_mix(hash_mix(4, thread), node), same_sample, &s);
+
+	p->samples.v[id].count += count;
+}
+
+uint64_t profile_total(const struct profile *p)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		sum += p->samples.v[i].count;
+	return sum;
+}
