@@ -17,6 +17,8 @@
 #define SAMPLE_MAX_USER_FRAMES 1024
 #define SAMPLE_MAX_KERNEL_FRAMES 127 /* PERF_MAX_STACK_DEPTH; the kernel gives no more */
 
+#define SAMPLE_START_TICK_NS 10000000 /* /proc/PID/stat tells start times in 1/USER_HZ s */
+
 enum record_kind { RECORD_STACK = 1 };
 
 /* Why a user stack ends where it ends. */
@@ -79,7 +81,8 @@ struct cpu_state {
 	__u32 active;   /* the half being written: 0 or 1 */
 	struct sample_half half[2];
 	struct sample_counters counters;
-	__u8 pad[56]; /* two cache lines */
+	__u64 last_run; /* CLOCK_MONOTONIC ns; the sampler's own memory */
+	__u8 pad[48];   /* two cache lines: no CPU writes to another's */
 };
 
 #define CHECK_LAYOUT(cond) _Static_assert(cond, #cond)

@@ -19,21 +19,24 @@ struct mapping { /* an executable one; others are not kept */
 	uint64_t since, until;       /* valid for samples taken in [since, until); until is UINT64_MAX while mapped */
 	struct file_id id;
 	char *path; /* owned; as the kernel printed it, "" when anonymous */
-	void *image; /* for the symbolizer: set by the `mapped` hook, never read here */
+	void *image; /* for the symbolizer: set by its hooks, never read here */
 };
 
 struct process {
 	int32_t pid;
 	uint64_t serial;     /* unique within a table: the identity behind the pid */
 	uint64_t born, died; /* [born, died); born is 0 when it was there before us, died is UINT64_MAX while it runs */
-	uint64_t start_ns;   /* start_boottime; 0 until a sample or /proc told */
+	uint64_t start_tick; /* when it started, in PROC_TICK_NS; 0 until a sample or /proc told */
 	char comm[16];       /* of the main thread, escaped by nobody */
-	VEC(struct mapping) mappings;
+	VEC(struct mapping) mappings; /* what is mapped now, ascending and disjoint */
+	VEC(struct mapping) replaced; /* what was, until expired; any order */
 };
 
 struct process_hooks {
-	/* A mapping of a file became known; the place to open and pin it while the process lives. */
+	/* A mapping became known; the place to open and pin its file while the process lives. */
 	void (*mapped)(void *ctx, const struct process *p, struct mapping *m);
+	/* A mapping was copied (fork, a split range) and m->image with it: takes a reference. */
+	void (*shared)(void *ctx, struct mapping *m);
 	/* A mapping is about to be freed; releases m->image. */
 	void (*unmapped)(void *ctx, struct mapping *m);
 	void *ctx;
@@ -44,7 +47,7 @@ struct process_table; /* opaque */
 struct process_table *process_table_new(const struct process_hooks *hooks);
 void process_table_free(struct process_table *t); /* NULL is fine */
 
-/* Restricts the table to processes for which this returns true (the targets of -p); NULL ctx and fn: all. */
+/* Brings the table up to date with one event. EVENT_LOST is for the caller, who scans again. */
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
 /* Reads /proc/PID (comm, start time, executable mappings). 0, or -ESRCH when it is gone, or another negative errno. */
@@ -60,7 +63,10 @@ struct process *process_table_find(struct process_table *t, int32_t pid, uint64_
 /* What was mapped at `address` at `time`, or NULL. Pointers stay valid until the next apply, scan or expire. */
 struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t time);
 
-/* Frees incarnations that died, and mappings that were replaced, before `time`. Processes that exited are found here. */
+/*
+ * Frees incarnations that died, and mappings that were replaced, before `time`; call it when the samples up to then are
+ * resolved. A thread's exit is not its process's: which processes ended is found out here, in /proc.
+ */
 void process_table_expire(struct process_table *t, uint64_t time);
 
 #endif

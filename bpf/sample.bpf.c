@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The sampler: one run per sampling period and CPU. It counts the run, skips what is idle or no target, writes the stack
+ * behind the last record of this CPU's log, and either keeps it or, when the log holds an equal record already, counts there.
+ */
+#include "vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+
+#include "sample.h"
+
+static inline long unwind_read(void *dst, __u32 size, __u64 address)
+{
+	return bpf_probe_read_user(dst, size, (const void *)address);
+}
+#include "unwind.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define PF_KTHREAD 0x00200000 /* linux/sched.h */
+#define USER32_CS 0x23        /* arch/x86/include/asm/segment.h: __USER32_CS */
+#define INDEX_PROBES 8
+
+/* Set by user space before loading. */
+const volatile __u32 log_limit_words; /* a record is begun only at or below this word of a log */
+const volatile __u32 index_mask;      /* slots - 1 */
+const volatile __u64 period_ns;       /* of a timer event; 0 for hardware events, which cannot be late */
+const volatile bool only_targets;
+const volatile bool take_kernel = true, take_user = true;
+
+/* The arrays are mmap()ed; sizes are set by user space. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 1); /* CPUs */
+	__type(key, __u32);
+	__type(value, struct cpu_state);
+} cpus SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2); /* CPUs * 2 halves */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, RECORD_MAX_WORDS * 8); /* log_limit_words + RECORD_MAX_WORDS words */
+} logs SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, 2); /* CPUs * 2 halves */
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct sample_slot)); /* index_mask + 1 slots */
+} indexes SEC(".maps");
+
+/* Processes to sample when only_targets: tgid -> start tick, so that a reused pid is no target. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u64);
+} targets SEC(".maps");
+
+__u64 targets_lost; /* children of a target that found the table full */
+
+static __u64 start_time_of(struct task_struct *leader)
+{
+	return BPF_CORE_READ(leader, start_boottime);
+}
+
+static bool is_target(struct task_struct *task, __u32 tgid)
+{
+	__u64 *tick = bpf_map_lookup_elem(&targets, &tgid);
+
+	return tick && *tick == start_time_of(BPF_CORE_READ(task, group_leader)) / SAMPLE_START_TICK_NS;
+}
+
+/* By how many whole periods this run is late: the event's timer says when it was due. The kernel skips those periods. */
+static __u64 whole_periods_late(void *ctx, __u64 now)
+{
+	struct bpf_perf_event_data_kern kern;
+	__u64 due;
+
+	/* What a perf_event program gets as context is in truth the kernel's own structure. */
+	if (bpf_probe_read_kernel(&kern, sizeof(kern), ctx) || !kern.event)
+		return 0;
+	due = BPF_CORE_READ(kern.event, hw.hrtimer.node.expires);
+	if (!due || now <= due)
+		return 0;
+	return (now - due) / period_ns;
+}
+
+struct user_walk {
+	struct sample_record *record;
+	struct unwind_registers state;
+	__u32 frames; /* in record->frames, kernel and user */
+	int end;
+};
+
+static long walk_frame(__u32 i, void *ctx)
+{
+	struct user_walk *w = ctx;
+	__u32 n = w->frames;
+
+	if (n >= SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES)
+		return 1;
+	w->record->frames[n] = w->state.pc;
+	w->frames = n + 1;
+	w->end = unwind_step_frame_pointer(&w->state);
+	return w->end != UNWIND_CONTINUE;
+}
+
+/* Walks from `start` (the registers at the user's last instruction), leaf first. */
+static __always_inline void take_user_stack(struct sample_record *r, struct task_struct *task, struct unwind_registers *start,
+					    __u16 cs)
+{
+	struct user_walk w = {.record = r, .state = *start, .frames = r->kernel_frames, .end = UNWIND_CONTINUE};
+
+	/* No user stack: kernel threads, and kernel-made threads that only borrow an address space. */
+	if (BPF_CORE_READ(task, flags) & PF_KTHREAD || !BPF_CORE_READ(task, mm) || !unwind_is_user_address(start->pc))
+		return;
+	if (cs == USER32_CS) {
+		r->frames[w.frames & 127] = start->pc;
+		r->user_frames = 1;
+		r->end = UNWIND_COMPAT;
+		return;
+	}
+	bpf_loop(SAMPLE_MAX_USER_FRAMES, walk_frame, &w, 0);
+	r->user_frames = w.frames - r->kernel_frames;
+	r->end = w.end == UNWIND_CONTINUE ? UNWIND_TRUNCATED : w.end;
+}
+
+/* Kernel frames when the interrupted code was the kernel's, then the user frames behind them. */
+static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task)
+{
+	/* The context allows whole words only; kernels with FRED (6.9) keep other things above the 16 bits of cs. */
+	__u16 cs = *(const volatile __u64 *)&ctx->regs.cs;
+	bool user_mode = cs & 3; /* the privilege level */
+	struct unwind_registers start;
+	struct pt_regs *regs;
+	long bytes;
+
+	r->kernel_frames = 0;
+	r->user_frames = 0;
+	r->end = UNWIND_NO_USER_STACK;
+	r->flags = user_mode ? RECORD_INTERRUPTED_USER : 0;
+	if (!user_mode && take_kernel) {
+		bytes = bpf_get_stack(ctx, r->frames, SAMPLE_MAX_KERNEL_FRAMES * 8, 0);
+		if (bytes > 0 && bytes <= SAMPLE_MAX_KERNEL_FRAMES * 8)
+			r->kernel_frames = bytes / 8;
+	}
+	if (!take_user)
+		return;
+	if (user_mode) {
+		start = (struct unwind_registers){ctx->regs.ip, ctx->regs.sp, ctx->regs.bp};
+		take_user_stack(r, task, &start, cs);
+		return;
+	}
+	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	start = (struct unwind_registers){BPF_CORE_READ(regs, ip), BPF_CORE_READ(regs, sp), BPF_CORE_READ(regs, bp)};
+	take_user_stack(r, task, &start, BPF_CORE_READ(regs, cs));
+}
+
+static __always_inline void take_identity(struct sample_record *r, struct task_struct *task, __u64 pid_tgid, __u64 now)
+{
+	r->kind = RECORD_STACK;
+	r->count = 1;
+	r->time = now;
+	r->tgid = pid_tgid >> 32;
+	r->tid = (__u32)pid_tgid;
+	r->start_time = start_time_of(BPF_CORE_READ(task, group_leader));
+	r->exec_id = BPF_CORE_READ(task, self_exec_id);
+	__builtin_memset(r->comm, 0, sizeof(r->comm));
+	bpf_get_current_comm(r->comm, sizeof(r->comm));
+}
+
+struct key_walk {
+	const __u64 *words, *others;
+	__u64 hash;
+	bool equal;
+};
+
+static long hash_word(__u32 i, void *ctx)
+{
+	struct key_walk *k = ctx;
+
+	if (i >= RECORD_MAX_WORDS - RECORD_KEY_WORD)
+		return 1;
+	k->hash = (k->hash ^ k->words[RECORD_KEY_WORD + i]) * 0x9E3779B97F4A7C15ull;
+	k->hash ^= k->hash >> 29;
+	return 0;
+}
+
+static long compare_word(__u32 i, void *ctx)
+{
+	struct key_walk *k = ctx;
+
+	if (i >= RECORD_MAX_WORDS - RECORD_KEY_WORD)
+		return 1;
+	k->equal = k->words[RECORD_KEY_WORD + i] == k->others[RECORD_KEY_WORD + i];
+	return !k->equal;
+}
+
+/*
+ * Counts record r (at `word` of the log) on an equal earlier one, or keeps it. The index is a shortcut, not the truth: when
+ * it is crowded or two hashes collide, an equal stack merely stands in the log twice.
+ */
+static __always_inline void aggregate(struct sample_half *half, __u64 *log, struct sample_slot *index, __u32 word)
+{
+	struct sample_record *r = (struct sample_record *)(log + word);
+	struct key_walk k = {.words = (__u64 *)r};
+	__u32 words = RECORD_HEAD_WORDS + r->kernel_frames + r->user_frames;
+	__u32 tag, slot, at;
+
+	r->words = words;
+	bpf_loop(words - RECORD_KEY_WORD, hash_word, &k, 0);
+	tag = (__u32)(k.hash >> 32) | 1;
+	for (int i = 0; i < INDEX_PROBES; i++) {
+		slot = ((__u32)k.hash + i) & index_mask;
+		if (!index[slot].word_plus_1) {
+			index[slot].tag = tag;
+			index[slot].word_plus_1 = word + 1;
+			break;
+		}
+		if (index[slot].tag != tag)
+			continue;
+		at = index[slot].word_plus_1 - 1;
+		if (at > log_limit_words)
+			break;
+		k.others = log + at;
+		bpf_loop(words - RECORD_KEY_WORD, compare_word, &k, 0);
+		if (k.equal) {
+			((struct sample_record *)k.others)->count++;
+			return;
+		}
+		break;
+	}
+	half->used_words = word + words;
+	half->records++;
+}
+
+static __always_inline void record(struct bpf_perf_event_data *ctx, struct cpu_state *cpu, __u32 cpu_id,
+				   struct task_struct *task, __u64 pid_tgid, __u64 now)
+{
+	__u32 which = cpu->active & 1, key = cpu_id * 2 + which;
+	__u64 *log = bpf_map_lookup_elem(&logs, &key);
+	struct sample_slot *index = bpf_map_lookup_elem(&indexes, &key);
+	struct sample_half *half = &cpu->half[which];
+	__u32 word = half->used_words;
+	struct sample_record *r;
+
+	if (!log || !index || word > log_limit_words) {
+		cpu->counters.log_full++;
+		return;
+	}
+	r = (struct sample_record *)(log + word);
+	take_identity(r, task, pid_tgid, now);
+	take_stacks(ctx, r, task);
+	aggregate(half, log, index, word);
+	cpu->counters.recorded++;
+}
+
+SEC("perf_event")
+int sample(struct bpf_perf_event_data *ctx)
+{
+	__u32 cpu_id = bpf_get_smp_processor_id();
+	__u64 pid_tgid = bpf_get_current_pid_tgid();
+	struct task_struct *task;
+	struct cpu_state *cpu = bpf_map_lookup_elem(&cpus, &cpu_id);
+	__u64 now = bpf_ktime_get_ns();
+
+	if (!cpu)
+		return 0;
+	/* A full barrier: either user space sees the odd number and waits, or we see its new `active`. */
+	__sync_fetch_and_add(&cpu->sequence, 1);
+	cpu->counters.runs++;
+	/* Only a run that comes more than a period after the last one can be late by a whole period. */
+	if (period_ns && now - cpu->last_run > period_ns + period_ns / 8)
+		cpu->counters.late += whole_periods_late(ctx, now);
+	cpu->last_run = now;
+	task = bpf_get_current_task_btf();
+	if (!(__u32)pid_tgid)
+		cpu->counters.idle++;
+	else if (only_targets && !is_target(task, pid_tgid >> 32))
+		cpu->counters.filtered++;
+	else
+		record(ctx, cpu, cpu_id, task, pid_tgid, now);
+	__sync_fetch_and_add(&cpu->sequence, 1);
+	return 0;
+}
+
+/* For `profile -- COMMAND`: a child of a target is a target from its first instruction on. */
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(follow_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 parent_tgid = parent->tgid, child_tgid = child->tgid;
+	__u64 tick = child->start_boottime / SAMPLE_START_TICK_NS;
+
+	if (child->pid != child->tgid || !is_target(parent, parent_tgid))
+		return 0;
+	if (bpf_map_update_elem(&targets, &child_tgid, &tick, BPF_ANY))
+		__sync_fetch_and_add(&targets_lost, 1);
+	return 0;
+}
+
+/* When the task structure goes, not at exit: the last instructions of a target still count. */
+SEC("tp_btf/sched_process_free")
+int BPF_PROG(follow_free, struct task_struct *task)
+{
+	__u32 tgid = task->tgid;
+
+	if (task->pid == task->tgid && is_target(task, tgid))
+		bpf_map_delete_elem(&targets, &tgid);
+	return 0;
+}

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+# Where every sampling period went: expected = idle + filtered + recorded + lost, whatever else the machine does.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use ProfileTest;
+use Test::More;
+
+need_root();
+my $profile = profile_path();
+my $cpus = () = slurp('/proc/cpuinfo') =~ /^processor\s*:/mg;
+
+# A system-wide run; checks the identity and returns the accounting.
+sub run {
+	my ($what, $hz, $seconds, @more) = @_;
+	my $r = run_command($profile, '-a', '-f', '-F', $hz, '-d', $seconds, @more);
+	is($r->{status}, 0, "$what: exit status") or diag($r->{err});
+	my $a = accounting($r->{err}) // {};
+	ok($a->{exact}, "$what: expected = idle + filtered + recorded + lost") or diag($r->{err});
+	is(total(folded($r->{out})), $a->{recorded}, "$what: the output holds every recorded sample");
+	# Independent of the profiler's own counting: what the clock says.
+	my $periods = $hz * $seconds * $cpus;
+	cmp_ok(abs($a->{expected} - $periods), '<=', 0.05 * $periods + $cpus, "$what: expected is rate x time x CPUs")
+		or diag("expected=$a->{expected}, $periods by the clock");
+	return $a;
+}
+
+for my $hz (99, 999, 4999) {
+	my $load = start_command(program('split'));
+	my $a = run("$hz Hz", $hz, 3);
+	stop_command($load);
+	cmp_ok($a->{recorded}, '>', 0.5 * $hz * 3, "$hz Hz: at least the busy CPU is recorded");
+}
+{
+	my @load = map { start_command(program('bpf_updates')) } 1 .. $cpus;
+	my $a = run('beside bpf() map updates', 999, 3);
+	stop_command($_) for @load;
+	cmp_ok($a->{reasons}{skipped} // 0, '>', 100, 'periods that the kernel skipped are counted and named');
+}
+SKIP: {
+	skip('bpftrace is not installed', 5) unless have('bpftrace');
+	my $dir = scratch();
+	my $tracer = start_command({ out => "$dir/out", err => "$dir/err" }, 'bpftrace', '-e',
+		'BEGIN { printf("ready\n"); } tracepoint:raw_syscalls:sys_enter { @a[comm] = count(); @b[args->id] = count(); }');
+	ok(wait_for(30, sub { (slurp("$dir/out") // '') =~ /ready/ }), 'bpftrace runs') or diag(slurp("$dir/err"));
+	my @load = map { start_command(program('syscalls'), 'getppid') } 1 .. $cpus;
+	my $a = run('beside bpftrace on raw_syscalls', 999, 3);
+	stop_command($_) for @load;
+	stop_command($tracer, 'INT');
+	cmp_ok($a->{reasons}{skipped} // 0, '>', 100, 'periods that the kernel skipped are counted and named');
+}
+{
+	my $load = start_command(program('split'));
+	my $other = start_command(program('burn'), 100000);
+	my $r = run_command($profile, '-f', '-F', 999, '-d', 2, '-p', $load);
+	my $a = accounting($r->{err}) // {};
+	ok($a->{exact}, '-p: the accounting is exact') or diag($r->{err});
+	cmp_ok($a->{filtered}, '>', 500, '-p: other processes are filtered');
+	is(count_matching(qr/^(?!split;)/, folded($r->{out})), 0, '-p: nothing but the target');
+	stop_command($_) for $load, $other;
+}
+done_testing();

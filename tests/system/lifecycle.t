@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+# Processes that are short, replaced, deleted, chrooted, renamed: right names or an honest unknown, never another program's.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use ProfileTest;
+use File::Copy 'copy';
+use Test::More;
+
+need_root();
+my $profile = profile_path();
+my $dir = scratch();
+
+# Profiles a shell script with its children.
+sub profile_shell {
+	my ($script, $hz) = @_;
+	my $r = run_command($profile, '-f', '-F', $hz // 499, '--', 'sh', '-c', $script);
+	is($r->{status}, 0, 'exit status') or diag($r->{err});
+	my $a = accounting($r->{err});
+	ok($a && $a->{exact}, 'accounting adds up') or diag($r->{err});
+	return folded($r->{out});
+}
+
+sub install {
+	my ($from, $to) = @_;
+	copy($from, $to) or die "copy to $to: $!";
+	chmod(0755, $to);
+	return $to;
+}
+
+my $burn = program('burn');
+{
+	my @lines = profile_shell("i=0; while [ \$i -lt 500 ]; do $burn 20; i=\$((i+1)); done", 199);
+	my @own = grep { $_->[0] =~ /^burn;/ } @lines;
+	cmp_ok(total(@own), '>', 1000, '500 processes of 20 ms have their samples');
+	my $named = count_matching(qr/;main;burn_cpu$/, @own);
+	# User-mode samples in burn itself; start-up code in ld.so and the kernel has names of its own.
+	my $unknown = count_matching(qr/\[unknown\]|\[burn\+0x/, @own);
+	cmp_ok($unknown, '<=', 0.05 * total(@own), 'at most 5 % of their samples lack a function name');
+	cmp_ok($named, '>=', 0.8 * total(@own), 'and most are in burn_cpu by name');
+	my $anonymous = count_matching(qr/^(?!burn;|sh;|profile;)/, @lines);
+	is($anonymous, 0, 'every sample carries its comm');
+}
+{
+	my $copy = install($burn, "$dir/deleted-burn");
+	my $pid = start_command($copy, 100000);
+	ok(wait_for(5, sub { (readlink("/proc/$pid/exe") // '') eq $copy }), 'a program runs');
+	unlink($copy);
+	my $r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
+	my @lines = folded($r->{out});
+	cmp_ok(count_matching(qr/;main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'deleted while running: names are right');
+
+	# Another program takes the path: its names must not appear.
+	install(program('split'), $copy);
+	$r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
+	@lines = folded($r->{out});
+	cmp_ok(count_matching(qr/;main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'replaced while running: names are right');
+	is(count_matching(qr/leaf_|work/, @lines), 0, 'no name of the file that took its place');
+	stop_command($pid);
+}
+{
+	# Compiled, run and deleted within one drain interval.
+	my $script = join(' ', map { "cp $burn $dir/gone$_; $dir/gone$_ 60; rm $dir/gone$_;" } 1 .. 10);
+	my @lines = grep { $_->[0] =~ /^gone/ } profile_shell($script);
+	cmp_ok(total(@lines), '>', 100, 'ten short programs ran');
+	cmp_ok(count_matching(qr/;main;burn_cpu$/, @lines), '>=', 0.8 * total(@lines), 'deleted right after: names are right');
+	is(count_matching(qr/leaf_/, @lines), 0, 'no other program\'s names');
+}
+{
+	my $static = program('burn', '-static');
+	my $root = "$dir/root";
+	mkdir($root);
+	install($static, "$root/inside");
+	my $pid = start_command('chroot', $root, '/inside', 100000);
+	ok(wait_for(5, sub { (slurp("/proc/$pid/comm") // '') eq "inside\n" }), 'a chrooted program runs');
+	my $r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
+	my @lines = folded($r->{out});
+	cmp_ok(count_matching(qr/^inside;.*main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'chroot: names are right');
+	stop_command($pid);
+}
+{
+	# A private mount namespace in which the path shows another file than ours.
+	my $here = install(program('split'), "$dir/program");
+	install($burn, '/var/tmp/profile-test-burn');
+	my $pid = start_command('unshare', '--mount', 'sh', '-c',
+		"mount --bind /var/tmp/profile-test-burn $here && exec $here 100000");
+	ok(wait_for(5, sub { (slurp("/proc/$pid/comm") // '') eq "program\n" }), 'a program in its own mount namespace runs');
+	my $r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
+	my @lines = folded($r->{out});
+	cmp_ok(count_matching(qr/^program;.*main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'mount namespace: its own names');
+	is(count_matching(qr/leaf_/, @lines), 0, 'not those of the file at that path out here');
+	stop_command($pid);
+	unlink('/var/tmp/profile-test-burn');
+}
+SKIP: {
+	# The next process gets the pid that we choose, right after its first owner died.
+	skip('kernel without /proc/sys/kernel/ns_last_pid', 4) unless -w '/proc/sys/kernel/ns_last_pid';
+	my $script = "$burn 100 & p=\$!; wait \$p; echo \$((p-1)) > /proc/sys/kernel/ns_last_pid; "
+		. program('split') . ' 0.1 & q=$!; wait $q; echo $p $q >&2';
+	my $same = 0;
+	for (1 .. 5) {
+		my $r = run_command($profile, '-f', '-F', 999, '--', 'sh', '-c', $script);
+		my ($p, $q) = $r->{err} =~ /^(\d+) (\d+)$/m;
+		next unless defined $q && $p == $q;
+		$same = 1;
+		my @lines = folded($r->{out});
+		cmp_ok(count_matching(qr/^burn;.*main;burn_cpu$/, @lines), '>', 50, 'pid reuse: the first program');
+		cmp_ok(count_matching(qr/^split;.*;leaf_/, @lines), '>', 50, 'the second, with the same pid');
+		is(count_matching(qr/^burn;.*leaf_|^split;.*burn_cpu/, @lines), 0, 'never mixed');
+		last;
+	}
+	ok($same, 'a pid was reused');
+}
+done_testing();

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The one-shot forms: profile -p PID, profile -a, profile -- COMMAND. */
+#include "app/child.h"
+#include "app/collector.h"
+#include "app/command.h"
+#include "app/record_options.h"
+#include "app/results.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "process/proc.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#define MAX_FOLLOWED 65536 /* processes of a command that are alive at one time; above it, told as a warning */
+
+struct run {
+	struct record_options options;
+	struct collector *collector;
+	struct child child;
+	sigset_t old_mask;
+	int epoll, signals, timer;
+	size_t living; /* targets of -p that have not ended */
+	uint64_t deadline; /* CLOCK_MONOTONIC ns; UINT64_MAX without -d */
+	bool stop, interrupted;
+	bool progress; /* a progress line stands on the terminal */
+	char name[64]; /* of the target, for titles and file names */
+	int32_t pid; /* 0: the whole system */
+};
+
+enum { ON_SIGNAL, ON_TIMER, ON_SIDEBAND, ON_TARGET_EXIT };
+
+static int watch_fd(struct run *r, int fd, int what)
+{
+	struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | (uint32_t)fd};
+
+	return epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+/* Signals arrive through a descriptor, so that no handler runs; the command gets the old mask back. */
+static int open_loop(struct run *r, struct error *err)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, &r->old_mask);
+	signal(SIGPIPE, SIG_IGN);
+	r->epoll = epoll_create1(EPOLL_CLOEXEC);
+	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->epoll < 0 || r->signals < 0 || r->timer < 0 || watch_fd(r, r->signals, ON_SIGNAL) ||
+	    watch_fd(r, r->timer, ON_TIMER))
+		return error_set(err, -errno, "cannot set up the event loop: %s", strerror(errno));
+	return 0;
+}
+
+/* Images stay open while their processes may need names: take the descriptors that the hard limit grants. */
+static void raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+/* Before anything is loaded: is there such a process at all? */
+static int check_pids(const struct record_options *o, struct error *err)
+{
+	uint64_t tick;
+
+	for (size_t i = 0; i < o->pids.n; i++)
+		if (proc_start_tick(o->pids.v[i], &tick))
+			return error_set(err, -ESRCH, "no process with PID %d", o->pids.v[i]);
+	return 0;
+}
+
+static int add_targets(struct run *r, struct error *err)
+{
+	const struct record_options *o = &r->options;
+	int ret = 0;
+
+	if (o->command)
+		return collector_add_target(r->collector, r->child.pid, err);
+	for (size_t i = 0; !ret && i < o->pids.n; i++) {
+		int fd = syscall(SYS_pidfd_open, o->pids.v[i], 0);
+
+		ret = collector_add_target(r->collector, o->pids.v[i], err);
+		if (!ret && fd >= 0 && !watch_fd(r, fd, ON_TARGET_EXIT))
+			r->living++;
+	}
+	return ret;
+}
+
+/* What the files and titles call the target. */
+static void name_target(struct run *r)
+{
+	const struct record_options *o = &r->options;
+	struct process *p;
+	const char *slash;
+
+	if (o->command) {
+		slash = strrchr(o->command[0], '/');
+		snprintf(r->name, sizeof(r->name), "%s", slash ? slash + 1 : o->command[0]);
+		r->pid = r->child.pid;
+	} else if (o->pids.n) {
+		p = collector_process(r->collector, o->pids.v[0]);
+		snprintf(r->name, sizeof(r->name), "%s", p && p->comm[0] ? p->comm : "process");
+		r->pid = o->pids.v[0];
+	} else {
+		snprintf(r->name, sizeof(r->name), "system");
+	}
+}
+
+static char *title(const struct run *r)
+{
+	const struct record_options *o = &r->options;
+	struct buf text = {0};
+
+	if (o->command) {
+		for (char **word = o->command; *word && text.n < 200; word++)
+			buf_printf(&text, "%s%s", word == o->command ? "" : " ", *word);
+		return text.v;
+	}
+	if (o->pids.n > 1)
+		return xasprintf("%zu processes", o->pids.n);
+	return r->pid ? xasprintf("%s (%d)", r->name, r->pid) : xstrdup("system");
+}
+
+static int start(struct run *r, struct error *err)
+{
+	const struct record_options *o = &r->options;
+	struct sampler_options so = {
+		.hz = o->hz,
+		.only_targets = o->command || o->pids.n,
+		.follow_children = o->command,
+		.max_targets = o->command ? MAX_FOLLOWED : o->pids.n,
+		.kernel = !o->user_only,
+		.user = !o->kernel_only,
+	};
+	int ret;
+
+	r->collector = collector_new(&so, err);
+	if (!r->collector)
+		return err->code;
+	ret = add_targets(r, err);
+	ret = ret ? ret : watch_fd(r, collector_sideband_fd(r->collector), ON_SIDEBAND);
+	ret = ret ? ret : collector_start(r->collector, err);
+	if (ret)
+		return error_set(err, ret, "cannot start: %s", strerror(-ret));
+	if (o->duration_ns)
+		r->deadline = clock_ns(CLOCK_MONOTONIC) + o->duration_ns;
+	name_target(r);
+	return o->command ? child_exec(&r->child, o->command[0], err) : 0;
+}
+
+/* The next turn, or the end of -d if that comes first. */
+static void arm_timer(struct run *r)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), next = now + collector_interval_ns(r->collector);
+	struct itimerspec t = {0};
+
+	if (next > r->deadline)
+		next = r->deadline;
+	t.it_value.tv_sec = next / NS_PER_SEC;
+	t.it_value.tv_nsec = next % NS_PER_SEC;
+	timerfd_settime(r->timer, TFD_TIMER_ABSTIME, &t, NULL);
+}
+
+/* A signal ends the profile; that of a command ends with the command, or at the second signal. */
+static void on_signal(struct run *r)
+{
+	struct signalfd_siginfo s;
+
+	while (read(r->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD) {
+			r->stop |= r->options.command && child_reap(&r->child);
+			continue;
+		}
+		/* Ctrl-C reaches the command by itself, through the terminal; a signal sent to us alone is passed on. */
+		if (r->options.command && s.ssi_code <= 0)
+			kill(r->child.pid, s.ssi_signo);
+		r->stop |= !r->options.command || r->interrupted;
+		r->interrupted = true;
+	}
+}
+
+static void show_progress(struct run *r, uint64_t started)
+{
+	if (r->options.quiet || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\rprofiling, %llu s, %llu samples; Ctrl-C stops \033[K",
+		(unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started) / NS_PER_SEC),
+		(unsigned long long)profile_total(collector_profile(r->collector)));
+	r->progress = true;
+}
+
+static void on_timer(struct run *r, uint64_t started)
+{
+	uint64_t expirations;
+
+	if (read(r->timer, &expirations, sizeof(expirations)) < 0)
+		return;
+	if (clock_ns(CLOCK_MONOTONIC) >= r->deadline) {
+		r->stop = true;
+		return;
+	}
+	collector_turn(r->collector);
+	show_progress(r, started);
+	arm_timer(r);
+}
+
+static void loop(struct run *r)
+{
+	uint64_t started = clock_ns(CLOCK_MONOTONIC);
+	struct epoll_event events[16];
+
+	arm_timer(r);
+	while (!r->stop) {
+		int n = epoll_wait(r->epoll, events, ARRAY_SIZE(events), -1);
+
+		for (int i = 0; i < n; i++) {
+			switch (events[i].data.u64 >> 32) {
+			case ON_SIGNAL:
+				on_signal(r);
+				break;
+			case ON_TIMER:
+				on_timer(r, started);
+				break;
+			case ON_SIDEBAND:
+				collector_watch(r->collector);
+				break;
+			case ON_TARGET_EXIT:
+				close((int)(uint32_t)events[i].data.u64); /* also leaves the epoll set */
+				r->stop |= !--r->living;
+				break;
+			}
+		}
+	}
+	if (r->progress)
+		fputs("\r\033[K", stderr);
+}
+
+static int finish(struct run *r, struct error *err)
+{
+	struct profile *p = collector_profile(r->collector);
+	struct buf written = {0};
+	int ret;
+
+	collector_stop(r->collector);
+	p->command = title(r);
+	ret = results_write(p, &r->options, r->name, r->pid, &written, err);
+	if (!ret && collector_targets_lost(r->collector))
+		log_warn("%llu child processes were not followed: more than %d were alive at one time",
+			 (unsigned long long)collector_targets_lost(r->collector), MAX_FOLLOWED);
+	if (!ret && !r->options.quiet)
+		results_summary(p, &r->options, &written);
+	buf_free(&written);
+	return ret;
+}
+
+static int record(struct run *r, struct error *err)
+{
+	int ret = check_pids(&r->options, err);
+
+	ret = ret ? ret : results_check(&r->options, err);
+	ret = ret ? ret : open_loop(r, err);
+	if (!ret && r->options.command)
+		ret = child_fork(&r->child, r->options.command, &r->old_mask, err);
+	raise_file_limit(); /* after the fork: the command keeps its own */
+	ret = ret ? ret : start(r, err);
+	if (ret) {
+		child_abandon(&r->child);
+		return ret;
+	}
+	loop(r);
+	return finish(r, err);
+}
+
+static int run_record(int argc, char **argv)
+{
+	struct run r = {.epoll = -1, .signals = -1, .timer = -1, .deadline = UINT64_MAX};
+	struct error err = {0};
+	int status = record_options_parse(&r.options, argc, argv);
+
+	if (status)
+		return status;
+	if (r.options.verbose)
+		log_set_level(LOG_LEVEL_DEBUG);
+	if (record(&r, &err)) {
+		log_error("%s", err.text);
+		status = 1;
+	}
+	collector_free(r.collector);
+	if (!status && r.options.command) {
+		child_wait(&r.child); /* -d may have ended the profile first */
+		status = child_exit_status(&r.child);
+	}
+	record_options_free(&r.options);
+	return status;
+}
+
+const struct command record_command = {
+	.name = "record",
+	.summary = "profile a process, a command or the whole system",
+	.help = record_help,
+	.run = run_record,
+};

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The periodic turn, from the kernel's logs to a profile: side-band events -> process table -> drained records -> resolved
+ * and symbolized stacks -> profile.
+ */
+#ifndef APP_COLLECTOR_H
+#define APP_COLLECTOR_H
+
+#include "base/error.h"
+#include "kernel/sampler.h"
+#include "process/process.h"
+#include "profile/profile.h"
+
+struct collector; /* opaque */
+
+/* Opens everything; nothing is sampled yet. NULL with one sentence in `err`. */
+struct collector *collector_new(const struct sampler_options *o, struct error *err);
+void collector_free(struct collector *c); /* NULL is fine */
+
+/*
+ * Selects a process. 0, or -ESRCH when there is none. Before collector_start().
+ */
+int collector_add_target(struct collector *c, int32_t pid, struct error *err);
+/* Learns the processes that exist already (all of them unless targets were added), then starts sampling. */
+int collector_start(struct collector *c, struct error *err);
+
+/* One turn: adds everything sampled since the last one to the profile. */
+void collector_turn(struct collector *c);
+/* Only the side-band: keeps its rings from filling up and pins images while their processes live. */
+void collector_watch(struct collector *c);
+
+/* Stops sampling, takes the last turn, and completes the profile's accounting and times. */
+void collector_stop(struct collector *c);
+
+int collector_sideband_fd(const struct collector *c); /* polls readable when collector_watch() has work */
+uint64_t collector_interval_ns(const struct collector *c);
+struct profile *collector_profile(struct collector *c); /* owned by the collector */
+struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
+uint64_t collector_targets_lost(const struct collector *c);
+
+#endif

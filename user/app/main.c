@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/command.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+	&record_command, /* the default, named by nobody */
+	&flame_command,
+	&doctor_command,
+};
+
+static const struct command *find(const char *name)
+{
+	for (size_t i = 1; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(commands[i]->name, name))
+			return commands[i];
+	return NULL;
+}
+
+static int help(const char *name)
+{
+	const struct command *c = name ? find(name) : commands[0];
+
+	if (!c) {
+		log_error("there is no command '%s'; see 'profile --help'", name);
+		return EXIT_USAGE;
+	}
+	fputs(c->help, stdout);
+	if (!name) {
+		printf("\nCommands:\n");
+		for (size_t i = 1; i < ARRAY_SIZE(commands); i++)
+			printf("  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		printf("\n'profile help COMMAND' tells more of each.\n");
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *word = argc > 1 ? argv[1] : "";
+	const struct command *c = find(word);
+	int status;
+
+	if (c)
+		status = c->run(argc - 1, argv + 1);
+	else if (!strcmp(word, "help"))
+		status = help(argc > 2 ? argv[2] : NULL);
+	else if (!strcmp(word, "--help") || !strcmp(word, "-h"))
+		status = help(NULL);
+	else if (!strcmp(word, "--version"))
+		status = printf("profile %s\n", VERSION) < 0;
+	else
+		status = record_command.run(argc, argv);
+	if (fflush(stdout) && !status) {
+		log_error("cannot write to standard output: %m");
+		status = 1;
+	}
+	return status;
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/results.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "render/format.h"
+#include "render/top.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SHARE_PER_MILLE 5 /* of all samples: what a process needs to get files of its own with -a */
+#define TOP_ROWS 10
+
+static struct view view_of(const struct record_options *o, uint32_t process)
+{
+	return (struct view){
+		.process = process,
+		.pids = o->pid_roots,
+		.threads = o->threads,
+		.user_only = o->user_only,
+		.kernel_only = o->kernel_only,
+		.no_inline = o->no_inline,
+	};
+}
+
+static int check_writable(const char *path, struct error *err)
+{
+	auto_free char *dir = xstrdup(path);
+	char *slash = strrchr(dir, '/');
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return error_set(err, -EISDIR, "cannot write %s: it is a directory", path);
+	if (!access(path, W_OK))
+		return 0;
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (access(slash ? dir : ".", W_OK | X_OK))
+		return error_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int results_check(const struct record_options *o, struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < o->outputs.n; i++)
+		if (strcmp(o->outputs.v[i], "-"))
+			ret = check_writable(o->outputs.v[i], err);
+	if (!ret && !o->outputs.n && !o->per_process && access(".", W_OK | X_OK))
+		ret = error_set(err, -errno, "cannot write into the current directory: %s", strerror(errno));
+	return ret;
+}
+
+static int write_format(const struct profile *p, const struct view *view, const struct format *f, const char *path,
+			struct buf *written, struct error *err)
+{
+	struct buf out = {0};
+	int ret = f->write(&out, p, view, err);
+
+	if (!ret)
+		ret = file_write(path, out.v ? out.v : "", out.n, err);
+	if (!ret)
+		buf_printf(written, "%s\n", path);
+	buf_free(&out);
+	return ret;
+}
+
+static int write_stdout(const struct profile *p, const struct view *view, struct error *err)
+{
+	struct buf out = {0};
+	int ret = folded_format.write(&out, p, view, err);
+
+	if (!ret && (ret = file_write_fd(STDOUT_FILENO, out.v ? out.v : "", out.n)))
+		error_set(err, ret, "cannot write to standard output: %s", strerror(-ret));
+	buf_free(&out);
+	return ret;
+}
+
+/* DIR/NAME.folded and DIR/NAME.svg; DIR may be NULL. */
+static int write_pair(const struct profile *p, const struct view *view, const char *dir, const char *name,
+		      struct buf *written, struct error *err)
+{
+	static const struct format *const pair[] = {&folded_format, &flamegraph_format};
+	int ret = 0;
+
+	for (size_t i = 0; !ret && i < ARRAY_SIZE(pair); i++) {
+		auto_free char *path = xasprintf("%s%s%s%s", dir ? dir : "", dir ? "/" : "", name, pair[i]->suffix);
+
+		ret = write_format(p, view, pair[i], path, written, err);
+	}
+	return ret;
+}
+
+/* "COMM-PID" made safe as a file name; one process that exec'ed gets "COMM-PID.2" if the name was used already. */
+static char *file_name(const char *comm, int32_t pid)
+{
+	struct buf name = {0};
+
+	text_file_name(&name, comm);
+	buf_printf(&name, "-%d", pid);
+	return name.v;
+}
+
+static int write_processes(const struct profile *p, const struct record_options *o, const char *dir, uint64_t min_samples,
+			   struct buf *written, struct error *err)
+{
+	auto_free uint64_t *totals = xcalloc(p->processes.n, sizeof(*totals));
+	int ret = 0;
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
+	for (uint32_t i = 0; !ret && i < p->processes.n; i++) {
+		struct view view = view_of(o, i);
+		auto_free char *name = file_name(strings_get(p->strings, p->processes.v[i].comm), p->processes.v[i].pid);
+
+		if (totals[i] && totals[i] >= min_samples)
+			ret = write_pair(p, &view, dir, name, written, err);
+	}
+	return ret;
+}
+
+static int make_directory(const char *dir, struct error *err)
+{
+	if (mkdir(dir, 0777) && errno != EEXIST)
+		return error_set(err, -errno, "cannot make the directory %s: %s", dir, strerror(errno));
+	return 0;
+}
+
+static int write_system(const struct profile *p, const struct record_options *o, struct buf *written, struct error *err)
+{
+	struct view all = view_of(o, ALL_PROCESSES);
+	time_t start = p->start_ns / NS_PER_SEC;
+	struct tm tm;
+	char dir[64];
+	int ret;
+
+	localtime_r(&start, &tm);
+	strftime(dir, sizeof(dir), "profile-%Y%m%d-%H%M%S", &tm);
+	ret = make_directory(dir, err);
+	ret = ret ? ret : write_pair(p, &all, dir, "system", written, err);
+	return ret ? ret : write_processes(p, o, dir, (profile_total(p) * SHARE_PER_MILLE + 999) / 1000, written, err);
+}
+
+static int write_default(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
+			 struct buf *written, struct error *err)
+{
+	struct view all = view_of(o, ALL_PROCESSES);
+
+	if (!pid)
+		return write_system(p, o, written, err);
+	if (o->pids.n > 1)
+		return write_processes(p, o, NULL, 0, written, err);
+	auto_free char *base = file_name(name, pid);
+	return write_pair(p, &all, NULL, base, written, err);
+}
+
+int results_write(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
+		  struct buf *written, struct error *err)
+{
+	struct view all = view_of(o, ALL_PROCESSES);
+	int ret = 0;
+
+	if (!o->outputs.n && !o->per_process)
+		return write_default(p, o, name, pid, written, err);
+	for (size_t i = 0; !ret && i < o->outputs.n; i++)
+		ret = strcmp(o->outputs.v[i], "-") ?
+			      write_format(p, &all, format_by_path(o->outputs.v[i]), o->outputs.v[i], written, err) :
+			      write_stdout(p, &all, err);
+	if (!ret && o->per_process && !(ret = make_directory(o->per_process, err)))
+		ret = write_processes(p, o, o->per_process, 0, written, err);
+	return ret;
+}
+
+static unsigned terminal_width(void)
+{
+	struct winsize w;
+
+	return !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 40 ? w.ws_col : 100;
+}
+
+void results_summary(const struct profile *p, const struct record_options *o, const struct buf *written)
+{
+	struct view all = view_of(o, ALL_PROCESSES);
+	struct buf out = {0};
+
+	top_write(&out, p, &all, TOP_ROWS, terminal_width());
+	for (const char *line = written->v; line && *line;) {
+		size_t n = strcspn(line, "\n");
+
+		buf_puts(&out, "wrote ");
+		text_escape(&out, line, n);
+		buf_puts(&out, "\n");
+		line += n + 1;
+	}
+	accounting_print(&out, &p->accounting);
+	buf_puts(&out, "\n");
+	file_write_fd(STDERR_FILENO, out.v, out.n);
+	buf_free(&out);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Writing what a one-shot run found: files by the command line contract, and the summary on stderr. */
+#ifndef APP_RESULTS_H
+#define APP_RESULTS_H
+
+#include "app/record_options.h"
+#include "base/error.h"
+#include "profile/profile.h"
+
+/* Fails early, before minutes are sampled, when an output could not be written. 0 or a negative errno. */
+int results_check(const struct record_options *o, struct error *err);
+
+/*
+ * Writes every output that the options ask for, or the default ones. `name` and `pid` are the target's for the default file
+ * name COMM-PID (pid 0: the whole system). Appends the names of the files written to `written`. 0 or a negative errno.
+ */
+int results_write(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
+		  struct buf *written, struct error *err);
+
+/* Top functions, files, accounting: to stderr. */
+void results_summary(const struct profile *p, const struct record_options *o, const struct buf *written);
+
+#endif

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+#ifndef KERNEL_CPUS_H
+#define KERNEL_CPUS_H
+
+#include "base/mem.h"
+
+#include <stdbool.h>
+
+/* Which CPUs are online now: online.v[cpu]. Ids may have gaps. */
+struct cpu_set {
+	VEC(bool) online;
+};
+
+/* Parses a kernel CPU list ("0-3,5,8-11\n"). 0 or -EINVAL; pure. */
+int cpu_set_parse(struct cpu_set *set, const char *list);
+/* Reads /sys/devices/system/cpu/online. */
+int cpu_set_read(struct cpu_set *set);
+bool cpu_set_has(const struct cpu_set *set, int cpu);
+void cpu_set_free(struct cpu_set *set);
+
+#endif

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/event_source.h"
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "kernel/perf.h"
+
+#include <unistd.h>
+
+#define SPIN_NS (20 * NS_PER_MS)
+#define HZ_MIN_PLAUSIBLE (200ull * 1000 * 1000) /* slower than any CPU in service, faster than a broken virtual PMU */
+#define HZ_MAX_PLAUSIBLE (10ull * 1000 * 1000 * 1000)
+
+/* Cycles per second that a hardware counter shows while this thread spins; 0 when there is no usable counter. */
+static uint64_t measure_cycles(void)
+{
+	struct perf_event_attr attr = {
+		.type = PERF_TYPE_HARDWARE,
+		.size = sizeof(attr),
+		.config = PERF_COUNT_HW_CPU_CYCLES,
+	};
+	auto_close int fd = perf_event_open(&attr, 0, -1);
+	uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start, cycles;
+
+	if (fd < 0)
+		return 0;
+	while (now - start < SPIN_NS)
+		now = clock_ns(CLOCK_MONOTONIC);
+	if (read(fd, &cycles, sizeof(cycles)) != sizeof(cycles))
+		return 0;
+	return cycles * (NS_PER_SEC / 1000) / ((now - start) / 1000);
+}
+
+struct event_source event_source_choose(unsigned hz)
+{
+	uint64_t cycles_per_second = measure_cycles();
+
+	if (cycles_per_second >= HZ_MIN_PLAUSIBLE && cycles_per_second <= HZ_MAX_PLAUSIBLE)
+		return (struct event_source){"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, cycles_per_second / hz, false};
+	return (struct event_source){"cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, NS_PER_SEC / hz, true};
+}

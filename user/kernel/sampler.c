@@ -1,0 +1,413 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/sampler.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kernel/cpus.h"
+#include "kernel/event_source.h"
+#include "kernel/perf.h"
+#include "sample.skel.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define HALF_BYTES_MIN (64u * 1024)
+#define HALF_BYTES_MAX (2u * 1024 * 1024)	/* kernels bound the size of one array value */
+#define ALL_LOGS_BYTES (48ull * 1024 * 1024)	/* for all CPUs together */
+#define DRAIN_INTERVAL_MIN_NS (50 * NS_PER_MS)
+#define DRAIN_INTERVAL_MAX_NS NS_PER_SEC
+#define RECORD_BYTES_TYPICAL 1024u /* a sized-for stack: ~100 frames, nothing aggregated */
+
+struct cpu_event {
+	int fd; /* -1: offline */
+	uint64_t expected, throttled; /* of earlier events on this CPU, before it went offline */
+};
+
+struct mapped {
+	char *bytes;
+	size_t stride, size;
+};
+
+struct sampler {
+	struct sample_bpf *bpf;
+	struct event_source source;
+	VEC(struct cpu_event) events; /* by CPU id */
+	struct mapped cpus, logs, indexes;
+	size_t half_bytes, slots;
+	unsigned hz;
+	bool running;
+	uint64_t drained; /* samples handed out: what the counters call recorded, when all is well */
+};
+
+static struct cpu_state *cpu_state(const struct sampler *s, size_t cpu)
+{
+	return (struct cpu_state *)(s->cpus.bytes + cpu * s->cpus.stride);
+}
+
+static int libbpf_quiet(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char text[512];
+
+	if (level <= LIBBPF_INFO) {
+		vsnprintf(text, sizeof(text), fmt, ap);
+		log_debug("%s", text);
+	}
+	return 0;
+}
+
+static size_t power_of_two(size_t n, size_t min, size_t max)
+{
+	size_t p = min;
+
+	while (p < n && p < max)
+		p *= 2;
+	return p;
+}
+
+static void configure(struct sampler *s, const struct sampler_options *o, int cpus)
+{
+	struct sample_bpf *b = s->bpf;
+	size_t share = ALL_LOGS_BYTES / 2 / cpus, max = HALF_BYTES_MAX;
+
+	while (max > share && max > HALF_BYTES_MIN)
+		max /= 2;
+	s->half_bytes = power_of_two((size_t)o->hz * RECORD_BYTES_TYPICAL * 4, HALF_BYTES_MIN, max);
+	s->slots = power_of_two(s->half_bytes / 256, 256, 8192);
+	b->rodata->log_limit_words = s->half_bytes / 8;
+	b->rodata->index_mask = s->slots - 1;
+	b->rodata->period_ns = s->source.timer ? s->source.period : 0;
+	b->rodata->only_targets = o->only_targets;
+	b->rodata->take_kernel = o->kernel;
+	b->rodata->take_user = o->user;
+	bpf_map__set_max_entries(b->maps.cpus, cpus);
+	bpf_map__set_max_entries(b->maps.logs, cpus * 2);
+	bpf_map__set_value_size(b->maps.logs, s->half_bytes + RECORD_MAX_WORDS * 8);
+	bpf_map__set_max_entries(b->maps.indexes, cpus * 2);
+	bpf_map__set_value_size(b->maps.indexes, s->slots * sizeof(struct sample_slot));
+	bpf_map__set_max_entries(b->maps.targets, o->max_targets ? o->max_targets : 1);
+	bpf_program__set_autoload(b->progs.follow_fork, o->follow_children);
+	bpf_program__set_autoload(b->progs.follow_free, o->follow_children);
+}
+
+static int map_array(struct mapped *m, const struct bpf_map *map)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	m->stride = (bpf_map__value_size(map) + 7) & ~7ul;
+	m->size = (m->stride * bpf_map__max_entries(map) + page - 1) & -page;
+	m->bytes = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+	if (m->bytes == MAP_FAILED) {
+		m->bytes = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+static int load(struct sampler *s, const struct sampler_options *o, struct error *err)
+{
+	int cpus = libbpf_num_possible_cpus(), ret;
+
+	if (access("/sys/kernel/btf/vmlinux", R_OK))
+		return error_set(err, -ENOTSUP,
+				 "this kernel has no type information (/sys/kernel/btf/vmlinux): Linux 5.17 or newer with "
+				 "CONFIG_DEBUG_INFO_BTF=y is needed");
+	if (cpus < 1)
+		return error_set(err, -EIO, "cannot tell how many CPUs this machine may have");
+	s->bpf = sample_bpf__open();
+	if (!s->bpf)
+		return error_set(err, -errno, "cannot open the built-in BPF programs: %s", strerror(errno));
+	configure(s, o, cpus);
+	ret = sample_bpf__load(s->bpf);
+	if (ret == -EPERM || ret == -EACCES)
+		return error_set(err, ret, "the kernel refused the BPF programs: %s (root, or CAP_BPF and CAP_PERFMON, is needed)",
+				 strerror(-ret));
+	if (ret)
+		return error_set(err, ret, "the kernel did not accept the BPF programs: %s (profile doctor says what is missing)",
+				 strerror(-ret));
+	if (o->follow_children && (ret = sample_bpf__attach(s->bpf)))
+		return error_set(err, ret, "cannot follow child processes: %s", strerror(-ret));
+	ret = map_array(&s->cpus, s->bpf->maps.cpus);
+	ret = ret ? ret : map_array(&s->logs, s->bpf->maps.logs);
+	ret = ret ? ret : map_array(&s->indexes, s->bpf->maps.indexes);
+	if (ret)
+		return error_set(err, ret, "cannot map the sample logs: %s", strerror(-ret));
+	for (int i = 0; i < cpus; i++)
+		*vec_push(&s->events) = (struct cpu_event){.fd = -1};
+	return 0;
+}
+
+static int open_event(struct sampler *s, int cpu)
+{
+	struct perf_event_attr attr = {
+		.type = s->source.type,
+		.size = sizeof(attr),
+		.config = s->source.config,
+		.sample_period = s->source.period,
+		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
+		.disabled = 1,
+	};
+	int fd = perf_event_open(&attr, -1, cpu);
+
+	if (fd < 0)
+		return -errno;
+	if (ioctl(fd, PERF_EVENT_IOC_SET_BPF, bpf_program__fd(s->bpf->progs.sample)) ||
+	    (s->running && ioctl(fd, PERF_EVENT_IOC_ENABLE, 0))) {
+		int ret = -errno;
+
+		close(fd);
+		return ret;
+	}
+	s->events.v[cpu].fd = fd;
+	return 0;
+}
+
+static int open_events(struct sampler *s, struct error *err)
+{
+	struct cpu_set cpus = {0};
+	int ret = cpu_set_read(&cpus), opened = 0;
+
+	for (size_t cpu = 0; !ret && cpu < s->events.n; cpu++) {
+		if (!cpu_set_has(&cpus, cpu))
+			continue;
+		ret = open_event(s, cpu);
+		if (ret == -ENODEV) /* went offline since the list was read */
+			ret = 0;
+		else
+			opened++;
+	}
+	cpu_set_free(&cpus);
+	if (ret == -EACCES || ret == -EPERM)
+		return error_set(err, ret, "not allowed to sample the whole machine (perf_event_open: %s): run as root",
+				 strerror(-ret));
+	if (ret || !opened)
+		return error_set(err, ret ? ret : -ENODEV, "cannot sample: perf_event_open: %s", strerror(ret ? -ret : ENODEV));
+	return 0;
+}
+
+struct sampler *sampler_new(const struct sampler_options *o, struct error *err)
+{
+	struct sampler *s = xcalloc(1, sizeof(*s));
+
+	libbpf_set_print(libbpf_quiet);
+	s->hz = o->hz;
+	s->source = event_source_choose(o->hz);
+	if (load(s, o, err) || open_events(s, err)) {
+		sampler_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static void unmap(struct mapped *m)
+{
+	if (m->bytes)
+		munmap(m->bytes, m->size);
+}
+
+void sampler_free(struct sampler *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->events.n; i++)
+		cleanup_close(&s->events.v[i].fd);
+	vec_free(&s->events);
+	unmap(&s->cpus);
+	unmap(&s->logs);
+	unmap(&s->indexes);
+	sample_bpf__destroy(s->bpf);
+	free(s);
+}
+
+int sampler_add_target(struct sampler *s, int32_t pid, uint64_t start_tick, struct error *err)
+{
+	uint32_t key = pid;
+
+	if (bpf_map_update_elem(bpf_map__fd(s->bpf->maps.targets), &key, &start_tick, BPF_ANY))
+		return error_set(err, -errno, "cannot select process %d: %s", pid, strerror(errno));
+	return 0;
+}
+
+int sampler_start(struct sampler *s, struct error *err)
+{
+	s->running = true;
+	for (size_t i = 0; i < s->events.n; i++)
+		if (s->events.v[i].fd >= 0 && ioctl(s->events.v[i].fd, PERF_EVENT_IOC_ENABLE, 0))
+			return error_set(err, -errno, "cannot start sampling on CPU %zu: %s", i, strerror(errno));
+	return 0;
+}
+
+void sampler_stop(struct sampler *s)
+{
+	s->running = false;
+	for (size_t i = 0; i < s->events.n; i++)
+		if (s->events.v[i].fd >= 0)
+			ioctl(s->events.v[i].fd, PERF_EVENT_IOC_DISABLE, 0);
+}
+
+/*
+ * Makes the CPU's sampler write to the other half and waits until no run that saw the old value is under way; then the first
+ * half is ours. The sampler reads `active` behind a full barrier and so do we.
+ */
+static void flip_cpu(struct cpu_state *c)
+{
+	uint32_t seen;
+
+	__atomic_store_n(&c->active, c->active ^ 1, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	seen = __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE);
+	while (seen & 1 && __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE) == seen)
+		sched_yield(); /* at most one run, microseconds; it may be on this very CPU only while we are not */
+}
+
+void sampler_flip(struct sampler *s)
+{
+	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
+		struct cpu_state *c = cpu_state(s, cpu);
+
+		if (c->half[c->active & 1].records)
+			flip_cpu(c);
+	}
+}
+
+static void drain_half(struct sampler *s, size_t cpu, uint32_t which, void (*fn)(void *, const struct sample_record *), void *ctx)
+{
+	struct sample_half *half = &cpu_state(s, cpu)->half[which];
+	const uint64_t *log = (const uint64_t *)(s->logs.bytes + (cpu * 2 + which) * s->logs.stride);
+
+	for (uint32_t word = 0; word < half->used_words;) {
+		const struct sample_record *r = (const struct sample_record *)(log + word);
+		uint32_t words = RECORD_HEAD_WORDS + r->kernel_frames + r->user_frames;
+
+		if (r->kind != RECORD_STACK || r->words != words || words > half->used_words - word)
+			break; /* shows as unreadable in the accounting */
+		fn(ctx, r);
+		s->drained += r->count;
+		word += words;
+	}
+	if (half->records)
+		memset(s->indexes.bytes + (cpu * 2 + which) * s->indexes.stride, 0, s->slots * sizeof(struct sample_slot));
+	half->used_words = half->records = 0;
+}
+
+void sampler_drain(struct sampler *s, void (*fn)(void *ctx, const struct sample_record *r), void *ctx)
+{
+	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
+		struct cpu_state *c = cpu_state(s, cpu);
+
+		drain_half(s, cpu, (c->active & 1) ^ 1, fn, ctx);
+	}
+}
+
+uint64_t sampler_drain_interval_ns(const struct sampler *s)
+{
+	uint64_t ns = s->half_bytes / RECORD_BYTES_TYPICAL * NS_PER_SEC / s->hz / 2;
+
+	return ns < DRAIN_INTERVAL_MIN_NS ? DRAIN_INTERVAL_MIN_NS : ns > DRAIN_INTERVAL_MAX_NS ? DRAIN_INTERVAL_MAX_NS : ns;
+}
+
+/* Periods that one event counted, and those in which the kernel had stopped it. */
+static void read_event(const struct sampler *s, int fd, uint64_t *expected, uint64_t *throttled)
+{
+	struct {
+		uint64_t count, enabled, running;
+	} v;
+
+	*expected = *throttled = 0;
+	if (fd < 0 || read(fd, &v, sizeof(v)) != sizeof(v))
+		return;
+	/* While the kernel throttles a timer event its clock stands still, but the time runs on. */
+	if (s->source.timer && v.running > v.count)
+		*throttled = (v.running - v.count) / s->source.period;
+	*expected = v.count / s->source.period + *throttled;
+}
+
+void sampler_follow_hotplug(struct sampler *s)
+{
+	struct cpu_set cpus = {0};
+	uint64_t expected, throttled;
+
+	if (cpu_set_read(&cpus))
+		return;
+	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
+		struct cpu_event *e = &s->events.v[cpu];
+		bool online = cpu_set_has(&cpus, cpu);
+
+		if (!online && e->fd >= 0) {
+			read_event(s, e->fd, &expected, &throttled);
+			e->expected += expected;
+			e->throttled += throttled;
+			close(e->fd);
+			e->fd = -1;
+		} else if (online && e->fd < 0) {
+			open_event(s, cpu);
+		}
+	}
+	cpu_set_free(&cpus);
+}
+
+/* expected = idle + filtered + recorded + lost, for one CPU. */
+static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
+{
+	const struct cpu_event *e = &s->events.v[cpu];
+	struct sample_counters c = cpu_state(s, cpu)->counters;
+	uint64_t expected, throttled, missing;
+
+	read_event(s, e->fd, &expected, &throttled);
+	expected += e->expected;
+	throttled += e->throttled;
+	/* A run at the very edge of a period is one the count has not reached yet. */
+	if (expected < c.runs + throttled)
+		expected = c.runs + throttled;
+	missing = expected - c.runs - throttled;
+	a->expected = expected;
+	a->idle = c.idle;
+	a->filtered = c.filtered;
+	a->recorded = c.recorded;
+	a->lost[LOST_LOG_FULL] = c.log_full;
+	a->lost[LOST_THROTTLED] = throttled;
+	a->lost[LOST_MISSED] = c.late < missing ? c.late : missing;
+	a->lost[LOST_SKIPPED] = missing - a->lost[LOST_MISSED];
+}
+
+void sampler_accounting(struct sampler *s, struct accounting *ret)
+{
+	*ret = (struct accounting){0};
+	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
+		struct accounting a = {0};
+
+		account_cpu(s, cpu, &a);
+		accounting_add(ret, &a);
+	}
+	/* While sampling goes on, what is recorded and not yet drained is no loss. */
+	if (!s->running && ret->recorded > s->drained) {
+		ret->lost[LOST_UNREADABLE] = ret->recorded - s->drained;
+		ret->recorded = s->drained;
+	}
+}
+
+uint64_t sampler_period_ns(const struct sampler *s)
+{
+	return s->source.timer ? s->source.period : NS_PER_SEC / s->hz;
+}
+
+const char *sampler_event_name(const struct sampler *s)
+{
+	return s->source.name;
+}
+
+uint64_t sampler_targets_lost(const struct sampler *s)
+{
+	return s->bpf->bss->targets_lost;
+}
+
+size_t sampler_map_bytes(const struct sampler *s)
+{
+	return s->cpus.size + s->logs.size + s->indexes.size;
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The perf side-band of the whole machine: one dummy event per CPU whose ring carries exec, mmap, fork and exit records.
+ */
+#ifndef KERNEL_SIDEBAND_H
+#define KERNEL_SIDEBAND_H
+
+#include "base/error.h"
+#include "process/event.h"
+
+struct sideband; /* opaque */
+
+/* Opens and enables a ring on every online CPU. NULL with the reason in `err`. */
+struct sideband *sideband_new(struct error *err);
+void sideband_free(struct sideband *s); /* NULL is fine */
+
+/* Opens rings on CPUs that came online. */
+void sideband_follow_hotplug(struct sideband *s);
+
+/* A descriptor that polls readable when a ring is a quarter full. */
+int sideband_fd(const struct sideband *s);
+
+/*
+ * Reads all rings, orders the records by time, and calls `fn` for each. An EVENT_LOST among them means that /proc must be
+ * scanned again. The event is valid only during the call.
+ */
+void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx);
+
+#endif

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The parts of an ELF file that symbolization reads, at their offsets in an otherwise empty copy. A copy because the file's
+ * owner may truncate it at any time, and a mapped file would then kill us; parts because text and DWARF are most of a file.
+ */
+#ifndef SYMBOLIZE_ELF_BYTES_H
+#define SYMBOLIZE_ELF_BYTES_H
+
+#include "elf/elf.h"
+
+struct elf_copy {
+	uint8_t *bytes;
+	size_t size;
+	struct elf elf;
+};
+
+/* Reads headers, notes, symbol and string tables and .gnu_debuglink. 0, -ENOEXEC or another negative errno. */
+int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size);
+void elf_copy_free(struct elf_copy *c);
+
+#endif
