@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "kernel/cpus.h"
 #include "kernel/event_source.h"
+#include "kernel/idle.h"
 #include "kernel/perf.h"
 #include "sample.skel.h"
 
@@ -41,6 +42,7 @@ struct sampler {
 	VEC(struct cpu_event) events; /* by CPU id */
 	struct mapped cpus, logs, indexes;
 	size_t half_bytes, slots;
+	struct idle_times idle_before, idle_after; /* at the start; at the stop or the last look */
 	unsigned hz;
 	bool running;
 	uint64_t drained; /* samples handed out: what the counters call recorded, when all is well */
@@ -218,6 +220,8 @@ void sampler_free(struct sampler *s)
 	for (size_t i = 0; i < s->events.n; i++)
 		cleanup_close(&s->events.v[i].fd);
 	vec_free(&s->events);
+	idle_times_free(&s->idle_before);
+	idle_times_free(&s->idle_after);
 	unmap(&s->cpus);
 	unmap(&s->logs);
 	unmap(&s->indexes);
@@ -237,6 +241,7 @@ int sampler_add_target(struct sampler *s, int32_t pid, uint64_t start_tick, stru
 int sampler_start(struct sampler *s, struct error *err)
 {
 	s->running = true;
+	idle_times_read(&s->idle_before);
 	for (size_t i = 0; i < s->events.n; i++)
 		if (s->events.v[i].fd >= 0 && ioctl(s->events.v[i].fd, PERF_EVENT_IOC_ENABLE, 0))
 			return error_set(err, -errno, "cannot start sampling on CPU %zu: %s", i, strerror(errno));
@@ -246,6 +251,7 @@ int sampler_start(struct sampler *s, struct error *err)
 void sampler_stop(struct sampler *s)
 {
 	s->running = false;
+	idle_times_read(&s->idle_after);
 	for (size_t i = 0; i < s->events.n; i++)
 		if (s->events.v[i].fd >= 0)
 			ioctl(s->events.v[i].fd, PERF_EVENT_IOC_DISABLE, 0);
@@ -352,12 +358,29 @@ void sampler_follow_hotplug(struct sampler *s)
 	cpu_set_free(&cpus);
 }
 
+/*
+ * Of `missing` periods without a sampler run, how many fell into idle time: a parked virtual CPU has no timer interrupts. The
+ * idle clock counts in ticks, so one more tick is granted when it explains all that is missing, and never to hide a part.
+ */
+static uint64_t idle_without_run(const struct sampler *s, size_t cpu, uint64_t idle_runs, uint64_t missing)
+{
+	uint64_t before = idle_ticks(&s->idle_before, cpu), after = idle_ticks(&s->idle_after, cpu);
+	uint64_t ticks = after > before ? after - before : 0;
+	uint64_t periods = ticks * IDLE_TICK_NS / s->source.period;
+
+	if (!s->source.timer || !ticks)
+		return 0;
+	if ((ticks + 2) * IDLE_TICK_NS / s->source.period + 1 >= missing + idle_runs)
+		return missing;
+	return periods > idle_runs ? (periods - idle_runs < missing ? periods - idle_runs : missing) : 0;
+}
+
 /* expected = idle + filtered + recorded + lost, for one CPU. */
 static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 {
 	const struct cpu_event *e = &s->events.v[cpu];
 	struct sample_counters c = cpu_state(s, cpu)->counters;
-	uint64_t expected, throttled, missing;
+	uint64_t expected, throttled, missing, parked;
 
 	read_event(s, e->fd, &expected, &throttled);
 	expected += e->expected;
@@ -366,8 +389,10 @@ static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 	if (expected < c.runs + throttled)
 		expected = c.runs + throttled;
 	missing = expected - c.runs - throttled;
+	parked = idle_without_run(s, cpu, c.idle, missing);
+	missing -= parked;
 	a->expected = expected;
-	a->idle = c.idle;
+	a->idle = c.idle + parked;
 	a->filtered = c.filtered;
 	a->recorded = c.recorded;
 	a->lost[LOST_LOG_FULL] = c.log_full;
@@ -376,13 +401,27 @@ static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 	a->lost[LOST_SKIPPED] = missing - a->lost[LOST_MISSED];
 }
 
+static void log_cpu(size_t cpu, const struct accounting *a)
+{
+	struct buf line = {0};
+
+	if (a->expected) {
+		accounting_print(&line, a);
+		log_debug("CPU %zu: %s", cpu, line.v);
+	}
+	buf_free(&line);
+}
+
 void sampler_accounting(struct sampler *s, struct accounting *ret)
 {
 	*ret = (struct accounting){0};
+	if (s->running)
+		idle_times_read(&s->idle_after);
 	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
 		struct accounting a = {0};
 
 		account_cpu(s, cpu, &a);
+		log_cpu(cpu, &a);
 		accounting_add(ret, &a);
 	}
 	/* While sampling goes on, what is recorded and not yet drained is no loss. */

@@ -9,6 +9,7 @@
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <sys/mman.h>
 #include <unistd.h>
 

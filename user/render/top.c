@@ -48,7 +48,8 @@ static uint32_t function_of(struct functions *f, const struct tree_node *n)
 /* The outermost occurrence in a path carries the total; inner ones are part of it. */
 static void enter(struct functions *f, const struct tree_node *n)
 {
-	struct function *fn = &f->all.v[function_of(f, n)];
+	uint32_t id = function_of(f, n); /* first: it may move the array */
+	struct function *fn = &f->all.v[id];
 
 	fn->self += n->self;
 	if (!fn->open++)
@@ -57,7 +58,9 @@ static void enter(struct functions *f, const struct tree_node *n)
 
 static void leave(struct functions *f, const struct tree_node *n)
 {
-	f->all.v[function_of(f, n)].open--;
+	uint32_t id = function_of(f, n);
+
+	f->all.v[id].open--;
 }
 
 static void collect(struct functions *f, const struct tree *t)
