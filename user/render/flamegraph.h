@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A flame graph as one self-contained SVG file: a complete picture without script, zoom, search and details with it.
- * Deterministic: same tree and options, same bytes. A frame's colour is a stable function of its kind and name.
+ * A flame graph: one self-contained SVG file. Complete as a still picture; where scripts run it zooms, searches, flips and
+ * follows the width of the window.
+ *
+ * Safe for names that other users choose: everything foreign passes text_escape() and XML escaping, the script is the same
+ * bytes in every file and writes to the document only through textContent and attributes. Same tree and options, same bytes.
+ *
+ * For scripts that read the file: `svg.frames > g` are the rows (root first), their `g` children the boxes from left to right,
+ * with data-v="START TOTAL" in samples; the first line of a box's <title> is the whole name.
  */
 #ifndef RENDER_FLAMEGRAPH_H
 #define RENDER_FLAMEGRAPH_H
@@ -10,19 +16,33 @@
 #include "profile/tree.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
+#define FLAMEGRAPH_WIDTH 1200 /* pixels, where nothing else is said */
+
+/* All text is foreign and may be NULL; everything 0 is a good default but the strings, see flamegraph_defaults. */
 struct flamegraph_options {
-	const char *title, *subtitle, *notes; /* foreign text is fine; NULL or "": none */
-	const char *count_name;		      /* "samples" */
-	const char *name_type;		      /* "Function" */
-	unsigned width;			      /* user units, >= 200 */
-	unsigned frame_height;		      /* user units, >= 8 */
-	unsigned font_size;
-	double min_width; /* of a drawn frame, in user units */
-	bool inverted;	  /* root on top (icicle) */
+	const char *title, *subtitle;
+	const char *notes;      /* a line below the graph */
+	const char *accounting; /* likewise: where the samples went */
+	const char *count_name; /* what is counted: "samples" */
+	const char *name_type;  /* before a name in the details line: "Function:" */
+	const char *colors;     /* a name that palette_find() knows */
+	const char *background; /* "#rrggbb" or a name of flamegraph.pl; ignored when it is neither */
+	const char *font;       /* a CSS font family; label fitting takes it to be of fixed width */
+	unsigned width;         /* pixels; 0: follows the window, drawn for FLAMEGRAPH_WIDTH */
+	unsigned row_height;    /* pixels; 0: the font size + 6 */
+	unsigned font_size;     /* pixels; 0: 12 */
+	double min_width;       /* pixels; narrower frames are folded */
+	double factor;          /* numbers shown are samples times this */
+	uint64_t total;         /* samples the whole width stands for, when above the tree's */
+	bool inverted;          /* icicle: the root on top */
 };
 
 extern const struct flamegraph_options flamegraph_defaults;
+
+/* Is this a background that flamegraph_options takes? */
+bool flamegraph_background(const char *name);
 
 void flamegraph_write(struct buf *out, const struct tree *tree, const struct flamegraph_options *o);
 

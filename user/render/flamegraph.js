@@ -1,118 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+// The interactive part of a flame graph. It reads boxes from the drawing (see flamegraph.h), and writes to it only by
+// textContent and attributes: names in it belong to whoever named a process or a function.
 (function () {
-"use strict";
-/* Everything is found from this script's own <svg>, so that many graphs can stand on one page. */
-var svg = document.currentScript.closest("svg");
-var frames = Array.prototype.slice.call(svg.querySelectorAll(".f"));
-var details = svg.querySelector(".details"), status = svg.querySelector(".matched");
-var reset = svg.querySelector(".reset"), find = svg.querySelector(".find");
-var W = +svg.dataset.width, P = +svg.dataset.pad, C = +svg.dataset.char, total = +svg.dataset.total;
-var info = frames.map(function (g) {
-	return { g: g, rect: g.querySelector("rect"), text: g.querySelector("text"), name: g.querySelector("title").textContent.split("\n")[0],
-		x: +g.dataset.x, n: +g.dataset.n, self: +g.dataset.s, depth: +g.dataset.d, hit: false };
-});
-var focus = info[0];
+	"use strict";
+	var SVG = "http://www.w3.org/2000/svg", XHTML = "http://www.w3.org/1999/xhtml";
+	var ELLIPSIS = "\u2026", PAD = 16, BAR = 22, TOOLS = 400;
+	var svg = document.currentScript ? document.currentScript.closest("svg.flamegraph") :
+		document.querySelector("svg.flamegraph:not(.live)");
+	var frames = svg.querySelector(".frames"), rows = Array.from(frames.children);
+	var total = Number(frames.dataset.total), pitch = Number(frames.dataset.pitch), view = Number(frames.dataset.view);
+	var inverted = frames.dataset.inverted === "1", prefix = frames.dataset.prefix || "";
+	var fluid = svg.hasAttribute("data-fluid"), full = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
+	var boxes = [], root, zoomed, first = 0, inner = full - 2 * PAD, column = 7.3, pattern = null;
 
-function percent(n, of) { return (of ? 100 * n / of : 0).toFixed(2) + "%"; }
-function count(n) { return String(n).replace(/\B(?=(\d{3})+$)/g, ","); }
-
-function label(f, width) {
-	var room = Math.floor((width - 6) / C), name = Array.from(f.name);
-	f.text.textContent = room < 3 ? "" : name.length <= room ? f.name : name.slice(0, room - 2).join("") + "..";
-}
-
-function draw() {
-	var scale = (W - 2 * P) / (focus.n || 1);
-	info.forEach(function (f) {
-		var up = f.depth < focus.depth && f.x <= focus.x && f.x + f.n >= focus.x + focus.n;
-		var inside = f.depth >= focus.depth && f.x >= focus.x && f.x + f.n <= focus.x + focus.n;
-		var x = up ? P : P + (f.x - focus.x) * scale, width = up ? W - 2 * P : f.n * scale;
-		f.g.classList.toggle("off", !(up || inside));
-		f.g.classList.toggle("up", up);
-		if (!(up || inside)) return;
-		f.rect.setAttribute("x", x.toFixed(2));
-		f.rect.setAttribute("width", Math.max(width, 0.1).toFixed(2));
-		f.text.setAttribute("x", (x + 3).toFixed(2));
-		label(f, width);
-	});
-	reset.classList.toggle("off", focus === info[0]);
-	showMatched();
-}
-
-function zoom(f) { focus = f; draw(); }
-
-function describe(f) {
-	details.textContent = f.name + ": " + count(f.n) + " " + svg.dataset.unit + ", " + percent(f.n, total) +
-		(focus === info[0] ? "" : " (" + percent(f.n, focus.n) + " of " + focus.name + ")") +
-		", self " + count(f.self) + " (" + percent(f.self, total) + ")";
-}
-
-/* A regular expression, or the text itself when it is none; upper case makes it case-sensitive. */
-function pattern(term) {
-	var flags = /[A-Z]/.test(term) ? "" : "i";
-	try { return new RegExp(term, flags); } catch (e) {
-		return new RegExp(term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags);
+	function element(space, name, parent, attributes) {
+		var e = document.createElementNS(space, name);
+		for (var key in attributes)
+			e.setAttribute(key, attributes[key]);
+		parent.appendChild(e);
+		return e;
 	}
-}
 
-function search(term) {
-	var re = term ? pattern(term) : null;
-	info.forEach(function (f) {
-		f.hit = !!re && f.depth > 0 && re.test(f.name);
-		f.g.classList.toggle("hit", f.hit);
-	});
-	showMatched();
-}
+	// --- Boxes: in order of (row, start), each knows the one it stands on.
 
-/* Samples under any match, each once: matches inside a match are part of it. Frames come parents first. */
-function matched(root) {
-	var sum = 0, end = -1;
-	info.filter(function (f) { return f.hit; }).sort(function (a, b) { return a.x - b.x || b.n - a.n; }).forEach(function (f) {
-		var from = Math.max(f.x, end, root.x), to = Math.min(f.x + f.n, root.x + root.n);
-		if (to > from) { sum += to - from; end = to; }
-	});
-	return sum;
-}
-
-function showMatched() {
-	if (!info.some(function (f) { return f.hit; })) { status.textContent = box && box.value ? "no match" : ""; return; }
-	status.textContent = "matched " + percent(matched(info[0]), total) +
-		(focus === info[0] ? "" : ", " + percent(matched(focus), focus.n) + " of view");
-}
-
-var box = null;
-function openSearch() {
-	var holder;
-	if (!box) {
-		holder = document.createElementNS("http://www.w3.org/2000/svg", "foreignObject");
-		holder.setAttribute("x", W - P - 300); holder.setAttribute("y", 28); holder.setAttribute("width", 220); holder.setAttribute("height", 26);
-		box = document.createElementNS("http://www.w3.org/1999/xhtml", "input");
-		box.setAttribute("type", "search"); box.setAttribute("placeholder", "search (regular expression)");
-		box.setAttribute("aria-label", "search frames");
-		box.style.cssText = "width:210px;font:12px system-ui,sans-serif";
-		box.addEventListener("input", function () { search(box.value); });
-		box.addEventListener("keydown", function (e) { if (e.key === "Escape") { box.value = ""; search(""); box.blur(); } e.stopPropagation(); });
-		holder.appendChild(box);
-		svg.appendChild(holder);
+	function readBoxes() {
+		var below = [];
+		rows.forEach(function (g, row) {
+			var k = 0;
+			below = Array.from(g.children).map(function (e) {
+				var v = e.getAttribute("data-v").split(" "), b = { e: e, row: row, start: Number(v[0]), total: Number(v[1]) };
+				b.end = b.start + b.total;
+				b.rect = e.querySelector("rect");
+				b.text = e.querySelector("text");
+				b.folded = e.classList.contains("folded");
+				while (k < below.length - 1 && below[k].end <= b.start)
+					k++;
+				b.parent = below[k] || null;
+				b.shown = true;
+				b.index = boxes.push(b) - 1;
+				return b;
+			});
+		});
+		root = zoomed = boxes[0];
 	}
-	box.focus();
-}
 
-function frameOf(target) {
-	var g = target.closest ? target.closest(".f") : null, i = g ? frames.indexOf(g) : -1;
-	return i < 0 ? null : info[i];
-}
+	function title(b) {
+		return b.e.firstChild.textContent;
+	}
 
-svg.addEventListener("click", function (e) { var f = frameOf(e.target); if (f) zoom(f); });
-svg.addEventListener("mouseover", function (e) { var f = frameOf(e.target); if (f) describe(f); });
-svg.addEventListener("focusin", function (e) { var f = frameOf(e.target); if (f) describe(f); });
-reset.addEventListener("click", function () { zoom(info[0]); });
-find.addEventListener("click", openSearch);
-document.addEventListener("keydown", function (e) {
-	var f = frameOf(document.activeElement || svg);
-	if (e.key === "/" || ((e.ctrlKey || e.metaKey) && e.key === "f")) { e.preventDefault(); openSearch(); }
-	else if (e.key === "Enter" && f) zoom(f);
-	else if (e.key === "Escape") zoom(info[0]);
-});
-frames.forEach(function (g) { g.setAttribute("tabindex", "0"); });
-find.classList.remove("off");
+	function name(b) {
+		var t = title(b);
+		return t.slice(0, t.indexOf("\n"));
+	}
+
+	// --- Labels: the same forms as label.c.
+
+	function columns(s) {
+		var n = 0;
+		for (var c of s)
+			n += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(c) ||
+				c.codePointAt(0) >= 0x1f300 ? 2 : 1;
+		return n;
+	}
+
+	function cut(s, room) {
+		if (s.length <= room && columns(s) <= room)
+			return s;
+		var out = "", n = 0;
+		for (var c of s) {
+			n += columns(c);
+			if (n > room - 1)
+				break;
+			out += c;
+		}
+		return out + ELLIPSIS;
+	}
+
+	function withoutArguments(s) {
+		var end = s.endsWith(" const") ? s.length - 6 : s.length, depth = 0, i;
+		if (s[end - 1] !== ")")
+			return s;
+		for (i = end - 1; i >= 0; i--) {
+			depth += (s[i] === ")") - (s[i] === "(");
+			if (!depth)
+				break;
+		}
+		return depth || i <= 0 || s.slice(0, i).endsWith("operator") ? s : s.slice(0, i);
+	}
+
+	function withoutTemplateArguments(s) {
+		var depth = 0, out = "";
+		if (s.includes("operator") || s[0] === "<")
+			return s;
+		for (var i = 0; i < s.length; i++) {
+			if (s[i] === "<" && !depth++)
+				out += "<" + ELLIPSIS;
+			if (s[i] === ">" && depth && s[i - 1] !== "-")
+				depth--;
+			if (!depth)
+				out += s[i];
+		}
+		return out;
+	}
+
+	function lastComponent(s) {
+		var depth = 0;
+		for (var i = s.length - 1; i > 0; i--) {
+			if (s[i] === ">" || s[i] === ")")
+				depth++;
+			else if (depth && (s[i] === "<" || s[i] === "("))
+				depth--;
+			if (!depth && s[i] === ":" && s[i - 1] === ":" && i + 1 < s.length)
+				return i + 1;
+		}
+		return 0;
+	}
+
+	function fit(s, room) {
+		var last;
+		if (room < 3)
+			return "";
+		if (columns(s) <= room)
+			return s;
+		s = withoutArguments(s);
+		if (columns(s) <= room)
+			return s;
+		s = withoutTemplateArguments(s);
+		last = lastComponent(s);
+		if (columns(s) <= room || !last)
+			return cut(s, room);
+		s = s.slice(last);
+		return columns(s) + 3 <= room ? ELLIPSIS + "::" + s : cut(s, room);
+	}
+
+	function label(b, x, pixels) {
+		var s = b.folded || pixels < 26 ? "" : fit(name(b), Math.floor((pixels - 8) / column));
+		if (!s) {
+			if (b.text)
+				b.text.remove();
+			b.text = null;
+			return;
+		}
+		if (!b.text)
+			b.text = element(SVG, "text", b.e, { dx: 4, y: textY });
+		b.text.setAttribute("x", x);
+		if (b.text.textContent !== s)
+			b.text.textContent = s;
+	}
+
+	// --- Drawing a view: the boxes within the zoomed one over the whole width, those it stands on faded below.
+
+	function isAbove(b, z) {
+		return b.row < z.row && b.start <= z.start && b.end >= z.end;
+	}
+
+	function percent(part, whole) {
+		return String(Number((100 * part / whole).toFixed(4))) + "%";
+	}
+
+	function place(b) {
+		var z = zoomed, above = isAbove(b, z), whole = z === root ? total : z.total, x, width;
+		b.shown = above || (b.row >= z.row && b.start >= z.start && b.end <= z.end);
+		if (!b.shown) {
+			b.e.setAttribute("display", "none");
+			return;
+		}
+		b.e.removeAttribute("display");
+		b.e.classList.toggle("above", above && z !== root);
+		x = above ? "0%" : percent(b.start - z.start, whole);
+		width = above ? whole : b.total;
+		b.rect.setAttribute("x", x);
+		b.rect.setAttribute("width", percent(width, whole));
+		b.e.classList.toggle("w", inner * width / whole >= 4);
+		label(b, x, inner * width / whole);
+	}
+
+	function placeRows() {
+		rows.forEach(function (g, row) {
+			var at = row - first;
+			if (at < 0 || at >= view) {
+				g.setAttribute("display", "none");
+				return;
+			}
+			g.removeAttribute("display");
+			g.setAttribute("transform", "translate(0," + (inverted ? at : view - 1 - at) * pitch + ")");
+		});
+	}
+
+	function draw() {
+		var top = 0;
+		boxes.forEach(function (b) {
+			place(b);
+			if (b.shown)
+				top = b.row;
+		});
+		// A stack higher than the picture: bring the zoomed box down to where its callees are in view.
+		first = top < view ? 0 : Math.max(0, Math.min(zoomed.row - 3, top + 1 - view));
+		placeRows();
+		crumbs();
+		found();
+	}
+
+	function zoom(b) {
+		if (b.folded)
+			return;
+		zoomed = b;
+		reset.hidden = b === root;
+		draw();
+		stick();
+	}
+
+	// --- The line under the title: where we are.
+
+	var sub = svg.querySelector(".sub"), trail = null;
+
+	function crumbs() {
+		var path = [], room = Math.floor((inner - 8) / column), b;
+		if (trail)
+			trail.remove();
+		trail = null;
+		if (sub)
+			sub.setAttribute("display", zoomed === root ? "inline" : "none");
+		if (zoomed === root)
+			return;
+		trail = element(SVG, "text", svg, { class: "trail", x: PAD, y: 52 });
+		for (b = zoomed; b && room > 6; b = b.parent) {
+			path.unshift({ box: b, text: cut(name(b), Math.min(room, 40)) });
+			room -= columns(path[0].text) + 3;
+		}
+		if (b)
+			path[0] = { box: root, text: "all " + ELLIPSIS };
+		path.forEach(function (p, i) {
+			if (i)
+				element(SVG, "tspan", trail, {}).textContent = " \u203a ";
+			var t = element(SVG, "tspan", trail, { class: p.box === zoomed ? "here" : "crumb" });
+			t.textContent = p.text;
+			t.addEventListener("click", function () { zoom(p.box); });
+		});
+	}
+
+	// --- Search. Every sample counts once: a match that stands on another match is part of it.
+
+	function compile(s) {
+		var flags = s === s.toLowerCase() ? "i" : "";
+		try {
+			return new RegExp(s, flags);
+		} catch (e) {
+			return new RegExp(s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), flags);
+		}
+	}
+
+	function search(s) {
+		pattern = s ? compile(s) : null;
+		svg.classList.toggle("searching", !!pattern);
+		boxes.forEach(function (b) {
+			b.match = !!pattern && !b.folded && pattern.test(name(b));
+			b.e.classList.toggle("match", b.match);
+		});
+		found();
+	}
+
+	function found() {
+		var sum = 0, whole = zoomed === root ? total : zoomed.total, n = 0;
+		boxes.forEach(function (b) {
+			b.covered = !!b.parent && b.parent.shown && b.parent.row >= zoomed.row && (b.parent.match || b.parent.covered);
+			if (!b.match || !b.shown || b.row < zoomed.row)
+				return;
+			n++;
+			if (!b.covered)
+				sum += b.total;
+		});
+		matched.hidden = !pattern;
+		matched.textContent = (100 * sum / whole).toFixed(2) + "% matched";
+		matched.title = n + " boxes";
+	}
+
+	// --- Tools at the top right, details of the box under the pointer at the bottom. Both stay in view when the page scrolls.
+
+	var box = element(SVG, "foreignObject", svg, { y: 12, width: TOOLS, height: 34 });
+	var tools = element(XHTML, "div", box, { class: "tools" });
+	var matched = element(XHTML, "span", tools, { class: "found" });
+	var reset = element(XHTML, "button", tools, { type: "button", class: "reset" });
+	var input = element(XHTML, "input", tools, { type: "search", placeholder: "Search   /", "aria-label": "Search functions",
+		autocomplete: "off", spellcheck: "false" });
+	var bar = element(SVG, "g", svg, { class: "bar", display: "none" });
+	var barBox = element(SVG, "rect", bar, { x: PAD - 6, y: 0, height: BAR, rx: 5 });
+	var barText = element(SVG, "text", bar, { x: PAD, y: 15, class: "details" });
+	var textY = (svg.querySelector(".frames text") || { getAttribute: function () { return pitch - 6; } }).getAttribute("y");
+	reset.textContent = "Reset zoom";
+	reset.hidden = true;
+	matched.hidden = true;
+
+	function details(b) {
+		var text = "";
+		if (b) {
+			var lines = title(b).split("\n");
+			if (zoomed !== root && b.row >= zoomed.row)
+				lines[1] += " \u00b7 " + (100 * b.total / zoomed.total).toFixed(2) + "% of view";
+			text = lines[1];
+			text = (prefix ? prefix + " " : "") + cut(lines[0], Math.max(12, Math.floor(inner / column) - text.length - 4)) +
+				"   " + text;
+		}
+		barText.textContent = text;
+		bar.setAttribute("display", b ? "inline" : "none");
+		if (b)
+			stick();
+	}
+
+	function stick() {
+		var r = svg.getBoundingClientRect(), scale = r.height / height || 1;
+		var busy = pattern || zoomed !== root || document.activeElement === input;
+		var end = Number(frames.getAttribute("y")) + view * pitch + 4;
+		var bottom = (window.innerHeight - r.top) / scale - BAR - 4;
+		bar.setAttribute("transform", "translate(0," + Math.max(0, Math.min(end, bottom)) + ")");
+		box.setAttribute("y", busy ? Math.min(Math.max(12, 6 - r.top / scale), end) : 12);
+	}
+
+	function refit() {
+		svg.querySelectorAll("[data-text]").forEach(function (e) {
+			var size = parseFloat(getComputedStyle(e).fontSize) || 12, head = e.classList.contains("head");
+			// Titles leave room for the search box.
+			var width = head ? Math.max(inner - TOOLS / 2 - 24, inner / 3) : inner;
+			e.textContent = cut(e.getAttribute("data-text"), Math.floor(width / (size * 0.61)));
+		});
+	}
+
+	function resize() {
+		var width = fluid ? svg.getBoundingClientRect().width || full : full;
+		inner = Math.max(width, 120) - 2 * PAD;
+		frames.setAttribute("width", inner);
+		barBox.setAttribute("width", inner + 12);
+		box.setAttribute("x", Math.max(PAD, PAD + inner - TOOLS));
+		box.setAttribute("width", Math.min(TOOLS, inner));
+		refit();
+		draw();
+		stick();
+	}
+
+	function measure() {
+		var t = element(SVG, "text", frames, {}), s = "mmmmmmmmmmmmmmmmmmmm";
+		t.textContent = s;
+		column = t.getComputedTextLength() / s.length || column;
+		t.remove();
+	}
+
+	function boxAt(target) {
+		var e = target.closest ? target.closest("g[data-v]") : null;
+		return e && frames.contains(e) ? byElement.get(e) : null;
+	}
+
+	function mine(event) {
+		var all = document.querySelectorAll("svg.flamegraph");
+		if (event.target === input)
+			return true;
+		if (/^(input|textarea|select)$/i.test(event.target.tagName || "") || event.target.isContentEditable)
+			return false;
+		return svg.matches(":hover") || (all[0] === svg && !document.querySelector("svg.flamegraph:hover"));
+	}
+
+	function key(event) {
+		var find = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f", typing = event.target === input;
+		if (!mine(event) || (typing && find))
+			return;
+		if (find || (event.key === "/" && !typing)) {
+			event.preventDefault();
+			stick();
+			input.focus({ preventScroll: true });
+			input.select();
+			stick();
+		} else if (event.key === "Escape") {
+			if (input.value) {
+				input.value = "";
+				search("");
+			} else if (!typing) {
+				zoom(root);
+			}
+			input.blur();
+		} else if (event.key === "i" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey) {
+			inverted = !inverted;
+			placeRows();
+		}
+	}
+
+	readBoxes();
+	var byElement = new Map(boxes.map(function (b) { return [b.e, b]; }));
+	svg.classList.add("live");
+	if (fluid) {
+		svg.setAttribute("width", "100%");
+		svg.removeAttribute("viewBox");
+	}
+	measure();
+	resize();
+	frames.addEventListener("click", function (event) {
+		var b = boxAt(event.target);
+		if (b)
+			zoom(b);
+	});
+	frames.addEventListener("mouseover", function (event) { details(boxAt(event.target)); });
+	frames.addEventListener("mouseleave", function () { details(null); });
+	reset.addEventListener("click", function () { zoom(root); });
+	input.addEventListener("input", function () { search(input.value); });
+	window.addEventListener("keydown", key);
+	window.addEventListener("resize", resize);
+	window.addEventListener("scroll", stick, { passive: true });
 })();

@@ -1,42 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "render/layout.h"
 
-/* Children lie side by side from their parent's left edge; what is the parent's own is the room right of them. */
-void layout_build(struct layout *l, const struct tree *t, double min_samples)
+static void add_box(struct layout *l, uint32_t node, uint32_t row, uint64_t start, uint64_t total)
 {
-	auto_free uint64_t *start = xcalloc(t->nodes.n, sizeof(*start));
-	uint32_t id = 0;
+	*vec_push(&l->boxes) = (struct layout_box){node, row, start, total};
+	if (row >= l->rows)
+		l->rows = row + 1;
+}
 
-	*l = (struct layout){.total = t->nodes.v[0].total};
-	for (;;) {
-		const struct tree_node *n = &t->nodes.v[id];
-		uint64_t next = start[id];
-		bool drawn = !id || n->total >= min_samples;
+/* One box for folded neighbours [start, start + total), when it can be seen. */
+static void end_run(struct layout *l, uint32_t row, uint64_t start, uint64_t *total)
+{
+	if (*total && *total >= l->min_total)
+		add_box(l, LAYOUT_FOLDED, row, start, *total);
+	*total = 0;
+}
 
-		if (drawn) {
-			*vec_push(&l->frames) = (struct layout_frame){id, start[id]};
-			l->shown += n->self;
-			if (n->depth > l->max_depth)
-				l->max_depth = n->depth;
-			for (uint32_t c = n->first_child; c; c = t->nodes.v[c].next_sibling) {
-				start[c] = next;
-				next += t->nodes.v[c].total;
-			}
+/* The boxes above one box: its wide callees, and runs of narrow ones between them. */
+static void add_callees(struct layout *l, const struct tree *t, struct layout_box box)
+{
+	uint64_t start = box.start, run = 0;
+
+	for (uint32_t id = t->nodes.v[box.node].first_child; id; id = t->nodes.v[id].next_sibling) {
+		uint64_t total = t->nodes.v[id].total;
+
+		if (total < l->min_total) {
+			l->folded += total;
+			run += total;
+		} else {
+			end_run(l, box.row + 1, start - run, &run);
+			add_box(l, id, box.row + 1, start, total);
 		}
-		if (drawn && n->first_child) {
-			id = n->first_child;
-			continue;
-		}
-		while (id && !t->nodes.v[id].next_sibling)
-			id = t->nodes.v[id].parent;
-		if (!id)
-			break;
-		id = t->nodes.v[id].next_sibling;
+		start += total;
 	}
-	l->folded = l->total - l->shown;
+	end_run(l, box.row + 1, start - run, &run);
+}
+
+/* Breadth first: the boxes made so far are the queue. Stops early above max_boxes. */
+static bool fill(struct layout *l, const struct tree *t, size_t max_boxes)
+{
+	size_t framed = 0;
+
+	l->boxes.n = 0;
+	l->rows = 0;
+	l->folded = 0;
+	add_box(l, 0, 0, 0, t->nodes.v[0].total);
+	for (size_t i = 0; i < l->boxes.n && l->boxes.n <= max_boxes; i++) {
+		if (l->boxes.v[i].node == LAYOUT_FOLDED)
+			continue;
+		framed++;
+		add_callees(l, t, l->boxes.v[i]);
+	}
+	l->folded_frames = t->nodes.n - framed;
+	return l->boxes.n <= max_boxes;
+}
+
+void layout_make(struct layout *l, const struct tree *t, uint64_t min_total, size_t max_boxes)
+{
+	*l = (struct layout){.min_total = min_total ? min_total : 1};
+	while (!fill(l, t, max_boxes) && l->min_total <= t->nodes.v[0].total)
+		l->min_total *= 2;
 }
 
 void layout_free(struct layout *l)
 {
-	vec_free(&l->frames);
+	vec_free(&l->boxes);
 }

@@ -1,23 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Geometry of a flame graph: which frames of a tree are drawn, and where. Knows nothing of SVG. */
+/*
+ * Where the frames of a call tree lie: rows of boxes, in samples. Knows neither pixels nor SVG.
+ *
+ * A frame narrower than `min_total` is folded: neither it nor what it calls gets a box. Neighbours that are folded and
+ * together wide enough get one box for all of them, so that they do not look like self time of their caller.
+ */
 #ifndef RENDER_LAYOUT_H
 #define RENDER_LAYOUT_H
 
 #include "profile/tree.h"
 
-struct layout_frame {
-	uint32_t node;	/* of the tree */
-	uint64_t start; /* samples to its left; its width is the node's total */
+#define LAYOUT_FOLDED UINT32_MAX /* `node` of a box that stands for folded frames */
+
+struct layout_box {
+	uint32_t node; /* of the tree, or LAYOUT_FOLDED */
+	uint32_t row;  /* 0: the root */
+	uint64_t start, total; /* samples */
 };
 
+/* Boxes are in order of (row, start). */
 struct layout {
-	VEC(struct layout_frame) frames; /* parents before children, left to right */
-	uint32_t max_depth;		 /* of what is drawn */
-	uint64_t total, shown, folded;	 /* samples: total = shown + folded; folded end in a frame too narrow to draw */
+	VEC(struct layout_box) boxes;
+	uint32_t rows;
+	uint64_t min_total; /* what was used in the end, in samples */
+	uint64_t folded;    /* samples whose own frame (the leaf) has no box; the rest is shown: sum = total of the root */
+	uint64_t folded_frames;
 };
 
-/* Draws every frame of at least `min_samples` (fractions allowed). No recursion. */
-void layout_build(struct layout *l, const struct tree *t, double min_samples);
+/* min_total is doubled until at most `max_boxes` boxes are left; an empty tree has one box of 0 samples. */
+void layout_make(struct layout *l, const struct tree *t, uint64_t min_total, size_t max_boxes);
 void layout_free(struct layout *l);
 
 #endif

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Text and colours as SVG wants them. */
+/* Pieces of XML 1.0: text and numbers that are safe between tags and inside a quoted attribute. */
 #ifndef RENDER_SVG_H
 #define RENDER_SVG_H
 
 #include "base/buf.h"
-#include "profile/profile.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Foreign text as XML character data or attribute value: text_escape(), then & < > " ' as entities. */
-void svg_text(struct buf *out, const char *text);
-/* At most `columns` characters of it; a cut one ends in "..", and nothing at all is written below 3 columns. */
-void svg_text_cut(struct buf *out, const char *text, size_t columns);
-/* "12,345" */
-void svg_number(struct buf *out, uint64_t n);
-/* 0xRRGGBB for a frame: the hue range tells the kind, a hash of the name (FNV-1a, 64 bit) the shade within it. */
-uint32_t svg_color(const char *name, enum frame_kind kind);
+/* For text that text_escape() has made safe: the five characters that XML gives a meaning. */
+void svg_escape(struct buf *out, const char *safe, size_t n);
+/* For foreign text: text_escape(), then svg_escape(). */
+void svg_text(struct buf *out, const char *foreign);
+/* ` name="foreign"` */
+void svg_attribute(struct buf *out, const char *name, const char *foreign);
+
+/* part / whole as a percentage, rounded to 4 digits behind the point, none of them a final 0; whole > 0. */
+void svg_percent(struct buf *out, uint64_t part, uint64_t whole);
+/* 1234567 as "1,234,567". */
+void svg_count(struct buf *out, uint64_t n);
 
 #endif

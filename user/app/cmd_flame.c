@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: Apache-2.0
+/* profile flame: folded stacks in, a flame graph out. */
+#include "app/command.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "render/flamegraph.h"
+#include "render/folded.h"
+#include "render/palette.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_INPUT (4ull << 30)
+#define MAX_PIXELS 100000
+#define MAX_FACTOR 1e12
+
+static const char help[] =
+	"usage: profile flame [options] [FILE]\n"
+	"\n"
+	"Folded stacks (FILE or standard input) -> an SVG flame graph on standard output.\n"
+	"\n"
+	"  -o, --output FILE      write FILE instead of standard output\n"
+	"      --title TEXT       title (default: Flame graph)\n"
+	"      --subtitle TEXT    second line\n"
+	"      --notes TEXT       a line below the graph\n"
+	"      --width PX         fixed width (default: as wide as the window)\n"
+	"      --height PX        height of a frame (default: font size + 6)\n"
+	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 0.1)\n"
+	"      --fontsize PX      (default 12)\n"
+	"      --fonttype FONT    CSS font family of labels, of fixed width (default: monospace)\n"
+	"      --countname TEXT   what the counts are (default: samples)\n"
+	"      --nametype TEXT    before the name in the details line\n"
+	"      --factor N         counts shown are multiplied by N\n"
+	"      --total N          samples that the whole width stands for\n"
+	"      --colors NAME      hot mem io wakeup chain java js perl red green blue aqua yellow purple orange\n"
+	"      --bgcolors COLOR   #rrggbb, yellow, blue, green or grey\n"
+	"      --inverted         root on top (icicle)\n"
+	"      --reverse          merge stacks from their leaves\n"
+	"      --hash, --cp, --encoding X, --fontwidth X   accepted: colours always depend on the name alone\n";
+
+enum option_id {
+	OPT_TITLE = 256,
+	OPT_SUBTITLE,
+	OPT_NOTES,
+	OPT_WIDTH,
+	OPT_HEIGHT,
+	OPT_MINWIDTH,
+	OPT_FONTSIZE,
+	OPT_FONTTYPE,
+	OPT_COUNTNAME,
+	OPT_NAMETYPE,
+	OPT_FACTOR,
+	OPT_TOTAL,
+	OPT_COLORS,
+	OPT_BGCOLORS,
+	OPT_INVERTED,
+	OPT_REVERSE,
+	OPT_IGNORED,
+};
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"title", required_argument, NULL, OPT_TITLE},
+	{"subtitle", required_argument, NULL, OPT_SUBTITLE},
+	{"notes", required_argument, NULL, OPT_NOTES},
+	{"width", required_argument, NULL, OPT_WIDTH},
+	{"height", required_argument, NULL, OPT_HEIGHT},
+	{"minwidth", required_argument, NULL, OPT_MINWIDTH},
+	{"fontsize", required_argument, NULL, OPT_FONTSIZE},
+	{"fonttype", required_argument, NULL, OPT_FONTTYPE},
+	{"countname", required_argument, NULL, OPT_COUNTNAME},
+	{"nametype", required_argument, NULL, OPT_NAMETYPE},
+	{"factor", required_argument, NULL, OPT_FACTOR},
+	{"total", required_argument, NULL, OPT_TOTAL},
+	{"colors", required_argument, NULL, OPT_COLORS},
+	{"color", required_argument, NULL, OPT_COLORS},
+	{"bgcolors", required_argument, NULL, OPT_BGCOLORS},
+	{"inverted", no_argument, NULL, OPT_INVERTED},
+	{"reverse", no_argument, NULL, OPT_REVERSE},
+	{"hash", no_argument, NULL, OPT_IGNORED},
+	{"cp", no_argument, NULL, OPT_IGNORED},
+	{"encoding", required_argument, NULL, OPT_IGNORED},
+	{"fontwidth", required_argument, NULL, OPT_IGNORED},
+	{"help", no_argument, NULL, 'h'},
+	{NULL, 0, NULL, 0},
+};
+
+struct flame_options {
+	struct flamegraph_options graph;
+	const char *input, *output; /* NULL: standard input, output */
+	double min_percent;         /* of the width; 0: graph.min_width counts */
+	bool reverse;
+};
+
+/* A finite decimal number in [0, max], "12" or "0.5"; strtod() would take "inf" and "0x1p9" too. */
+static bool parse_number(const char *s, double max, double *ret)
+{
+	char *end;
+
+	if (!*s || strspn(s, "0123456789.") != strlen(s))
+		return false;
+	*ret = strtod(s, &end);
+	return !*end && *ret <= max;
+}
+
+static bool parse_pixels(const char *s, unsigned *ret)
+{
+	uint64_t v;
+
+	if (text_u64(s, &v) || !v || v > MAX_PIXELS)
+		return false;
+	*ret = v;
+	return true;
+}
+
+static bool parse_min_width(const char *s, struct flame_options *o)
+{
+	size_t n = strlen(s);
+	auto_free char *number = xstrndup(s, n && s[n - 1] == '%' ? n - 1 : n);
+
+	if (n && s[n - 1] == '%')
+		return parse_number(number, 100, &o->min_percent);
+	o->min_percent = 0;
+	return parse_number(number, MAX_PIXELS, &o->graph.min_width);
+}
+
+/* Takes one option; false when its argument is no good. */
+static bool take(struct flame_options *o, int id, const char *arg)
+{
+	struct flamegraph_options *g = &o->graph;
+
+	switch (id) {
+	case 'o':
+		o->output = strcmp(arg, "-") ? arg : NULL;
+		return *arg;
+	case OPT_TITLE:
+		g->title = arg;
+		return true;
+	case OPT_SUBTITLE:
+		g->subtitle = arg;
+		return true;
+	case OPT_NOTES:
+		g->notes = arg;
+		return true;
+	case OPT_WIDTH:
+		return parse_pixels(arg, &g->width);
+	case OPT_HEIGHT:
+		return parse_pixels(arg, &g->row_height);
+	case OPT_MINWIDTH:
+		return parse_min_width(arg, o);
+	case OPT_FONTSIZE:
+		return parse_pixels(arg, &g->font_size);
+	case OPT_FONTTYPE:
+		g->font = arg;
+		return true;
+	case OPT_COUNTNAME:
+		g->count_name = arg;
+		return true;
+	case OPT_NAMETYPE:
+		g->name_type = arg;
+		return true;
+	case OPT_FACTOR:
+		return parse_number(arg, MAX_FACTOR, &g->factor) && g->factor > 0;
+	case OPT_TOTAL:
+		return !text_u64(arg, &g->total);
+	case OPT_COLORS:
+		g->colors = arg;
+		return palette_find(arg);
+	case OPT_BGCOLORS:
+		g->background = arg;
+		return flamegraph_background(arg);
+	case OPT_INVERTED:
+		return g->inverted = true;
+	case OPT_REVERSE:
+		return o->reverse = true;
+	default:
+		return true;
+	}
+}
+
+/* Returns 0, or the exit status to end with. -1: help was asked for. */
+static int parse(struct flame_options *o, int argc, char **argv)
+{
+	int id, index;
+
+	optind = 0; /* glibc: start over, argv is another one than main()'s */
+	opterr = 0;
+	while (index = -1, (id = getopt_long(argc, argv, ":o:h", long_options, &index)) != -1) {
+		if (id == 'h')
+			return -1;
+		if (id == '?' || id == ':') {
+			log_error("%s '%s'; see 'profile help flame'", id == ':' ? "a value is missing behind" : "there is no option",
+				  argv[optind - 1]);
+			return EXIT_USAGE;
+		}
+		if (!take(o, id, optarg ? optarg : "")) {
+			log_error("--%s does not take '%s'; see 'profile help flame'", index < 0 ? "output" : long_options[index].name,
+				  optarg);
+			return EXIT_USAGE;
+		}
+	}
+	if (argc - optind > 1) {
+		log_error("one file at a time: '%s' is one too many", argv[optind + 1]);
+		return EXIT_USAGE;
+	}
+	if (optind < argc && strcmp(argv[optind], "-"))
+		o->input = argv[optind];
+	return 0;
+}
+
+static int read_input(const char *path, struct buf *text, struct error *err)
+{
+	auto_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	const char *name = path ? path : "standard input";
+	int ret;
+
+	if (path && fd < 0)
+		return error_set(err, -errno, "cannot open %s: %s", name, strerror(errno));
+	ret = file_read_fd(path ? fd : STDIN_FILENO, MAX_INPUT, text);
+	return ret ? error_set(err, ret, "cannot read %s: %s", name, strerror(-ret)) : 0;
+}
+
+/* The same samples with every stack turned around: callers above the functions they call. */
+static struct profile *reversed(const struct profile *p)
+{
+	struct profile *r = profile_new();
+	uint32_t thread = profile_thread(r, profile_process(r, 0, 0, ""), 0, "");
+
+	for (size_t i = 0; i < p->samples.n; i++) {
+		uint32_t node = 0;
+
+		for (uint32_t n = p->samples.v[i].node; n; n = p->nodes.v[n].parent) {
+			const struct profile_frame *f = &p->frames.v[p->nodes.v[n].frame];
+
+			node = profile_node(r, node, profile_frame(r, strings_get(p->strings, f->name), "", f->kind));
+		}
+		profile_add(r, thread, node, p->samples.v[i].count);
+	}
+	return r;
+}
+
+static int write_output(const char *path, const struct buf *svg, struct error *err)
+{
+	int ret;
+
+	if (path)
+		return file_write(path, svg->v, svg->n, err);
+	ret = file_write_fd(STDOUT_FILENO, svg->v, svg->n);
+	return ret ? error_set(err, ret, "cannot write to standard output: %s", strerror(-ret)) : 0;
+}
+
+static void render(struct buf *svg, const struct profile *p, struct flame_options *o)
+{
+	struct view view = {.process = ALL_PROCESSES};
+	struct tree *t = tree_new(p, &view);
+
+	if (o->min_percent > 0)
+		o->graph.min_width = o->min_percent / 100 * (o->graph.width ? o->graph.width : FLAMEGRAPH_WIDTH);
+	flamegraph_write(svg, t, &o->graph);
+	tree_free(t);
+}
+
+static int convert(struct flame_options *o, struct error *err)
+{
+	struct profile *p = profile_new(), *turned = NULL;
+	struct buf text = {0}, svg = {0};
+	struct folded_errors errors;
+	int ret = read_input(o->input, &text, err);
+
+	if (ret)
+		goto out;
+	folded_read(p, text.n ? text.v : "", text.n, &errors);
+	buf_free(&text);
+	if (errors.lines)
+		log_warn("left out %" PRIu64 " lines that are not 'STACK COUNT', the first is line %" PRIu64, errors.lines,
+			 errors.first);
+	if (!p->samples.n) {
+		ret = error_set(err, -ENODATA, "there are no stacks in %s: folded stacks are lines of 'root;...;leaf COUNT'",
+				o->input ? o->input : "standard input");
+		goto out;
+	}
+	turned = o->reverse ? reversed(p) : NULL;
+	render(&svg, turned ? turned : p, o);
+	ret = write_output(o->output, &svg, err);
+out:
+	buf_free(&text);
+	buf_free(&svg);
+	profile_free(turned);
+	profile_free(p);
+	return ret;
+}
+
+static int cmd_flame(int argc, char **argv)
+{
+	struct flame_options o = {.graph = flamegraph_defaults};
+	struct error err = {0};
+	int status = parse(&o, argc, argv);
+
+	if (status < 0)
+		return fputs(help, stdout) < 0;
+	if (status)
+		return status;
+	if (convert(&o, &err)) {
+		log_error("%s", err.text);
+		return 1;
+	}
+	return 0;
+}
+
+const struct command flame_command = {
+	.name = "flame",
+	.summary = "folded stacks to an SVG flame graph",
+	.help = help,
+	.run = cmd_flame,
+};

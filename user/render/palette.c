@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/palette.h"
+
+#include <string.h>
+
+/* Hues in degrees, first to last; saturation in %. */
+struct tone {
+	int first, last, saturation;
+};
+
+struct palette {
+	const char *names; /* separated by spaces */
+	struct tone user, kernel;
+};
+
+#define COOL {206, 224, 62}
+#define WARM {22, 36, 84}
+
+static const struct palette palettes[] = {
+	{"hot java js perl wakeup chain", {8, 44, 86}, COOL},
+	{"red", {352, 372, 78}, COOL},
+	{"orange", {20, 38, 86}, COOL},
+	{"yellow", {44, 58, 80}, COOL},
+	{"green mem", {96, 146, 44}, WARM},
+	{"aqua", {168, 192, 46}, WARM},
+	{"blue io", {202, 228, 62}, WARM},
+	{"purple", {262, 296, 52}, WARM},
+};
+
+static const struct tone inlined = {46, 58, 74}, jit = {128, 164, 40};
+
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *w = words; (w = strstr(w, word)); w += n)
+		if ((w == words || w[-1] == ' ') && (w[n] == ' ' || !w[n]))
+			return true;
+	return false;
+}
+
+const struct palette *palette_find(const char *name)
+{
+	if (!name || !*name)
+		return &palettes[0];
+	for (size_t i = 0; i < ARRAY_SIZE(palettes); i++)
+		if (!strchr(name, ' ') && has_word(palettes[i].names, name))
+			return &palettes[i];
+	return NULL;
+}
+
+unsigned palette_shade(const char *safe, size_t n)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)safe[i]) * 16777619u;
+	return (h ^ h >> 16) % PALETTE_SHADES;
+}
+
+char palette_letter(enum frame_kind kind)
+{
+	static const char letters[] = {
+		[FRAME_USER] = 'u', [FRAME_KERNEL] = 'k', [FRAME_INLINE] = 'i', [FRAME_JIT] = 'j', [FRAME_NOTE] = 'n',
+	};
+
+	return letters[kind];
+}
+
+static int least(int a, int b)
+{
+	return a < b ? a : b;
+}
+
+/* CSS Color 4, section 7.1: HSL to sRGB; n is 0 for red, 8 for green, 4 for blue. Saturation and lightness in %. */
+static int channel(int n, int hue, int saturation, int lightness)
+{
+	int amplitude = saturation * least(lightness, 100 - lightness); /* in 1/10000 */
+	int k = (n * 30 + hue) % 360;
+	int wave = least(least(k - 90, 270 - k), 30); /* -30 .. 30 */
+
+	return (255 * (lightness * 3000 - amplitude * (wave < -30 ? -30 : wave)) + 150000) / 300000;
+}
+
+static void add_tone(struct buf *out, enum frame_kind kind, struct tone t, bool dark)
+{
+	int saturation = dark ? t.saturation * 6 / 10 : t.saturation;
+
+	/* Neighbouring shades should differ: four hues, three lightnesses. */
+	for (int i = 0; i < PALETTE_SHADES; i++) {
+		int hue = (t.first + (t.last - t.first) * (i % 4) / 3) % 360;
+		int lightness = dark ? 31 + i / 4 * 4 : 70 + i / 4 * 4;
+
+		buf_printf(out, ".flamegraph .%c%d{fill:#%02x%02x%02x}\n", palette_letter(kind), i,
+			   channel(0, hue, saturation, lightness), channel(8, hue, saturation, lightness),
+			   channel(4, hue, saturation, lightness));
+	}
+}
+
+void palette_css(struct buf *out, const struct palette *p, bool dark)
+{
+	add_tone(out, FRAME_USER, p->user, dark);
+	add_tone(out, FRAME_KERNEL, p->kernel, dark);
+	add_tone(out, FRAME_INLINE, inlined, dark);
+	add_tone(out, FRAME_JIT, jit, dark);
+	buf_printf(out, ".flamegraph .%c{fill:%s}\n", palette_letter(FRAME_NOTE), dark ? "#3f4149" : "#d9d9de");
+}
