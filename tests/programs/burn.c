@@ -11,13 +11,13 @@
 LEAF void burn_cpu(double ms)
 {
 	while (spin_cpu_ms() < ms)
-		spin_rounds(500);
+		spin_rounds(100000);
 }
 
 LEAF void before_exec(double ms)
 {
 	while (spin_cpu_ms() < ms)
-		spin_rounds(500);
+		spin_rounds(100000);
 }
 
 int main(int argc, char **argv)

@@ -10,7 +10,7 @@ static double until_ms;
 LEAF void survivor(void)
 {
 	while (spin_cpu_ms() < until_ms)
-		spin_rounds(20000);
+		spin_rounds(100000);
 }
 
 static void *run(void *arg)

@@ -9,7 +9,7 @@ static double until_ms;
 LEAF void bottom(void)
 {
 	while (spin_cpu_ms() < until_ms)
-		spin_rounds(1000 + spin_random() % 4000);
+		spin_rounds(50000 + spin_random() % 100000);
 }
 
 LEAF int descend(int depth)

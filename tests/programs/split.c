@@ -17,7 +17,7 @@ LEAF void leaf_thirty(uint64_t unit)
 LEAF void work(double ms)
 {
 	while (spin_cpu_ms() < ms) {
-		uint64_t unit = 1000 + spin_random() % 4000;
+		uint64_t unit = 5000 + spin_random() % 20000;
 
 		leaf_seventy(unit);
 		leaf_thirty(unit);

@@ -10,12 +10,22 @@
 
 static char buffer[1 << 20];
 
+/* A system call of its own: libc's wrappers have no frame, so their caller would be missing from the stack. */
+static inline __attribute__((always_inline)) long call(long number, long a, void *b, long c)
+{
+	long ret;
+
+	__asm__ volatile("syscall" : "=a"(ret) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+	return ret;
+}
+
 LEAF void ask_kernel(int fd)
 {
+	spin_need_frame();
 	for (int i = 0; i < 64; i++) {
 		if (fd < 0)
-			syscall(SYS_getppid);
-		else if (read(fd, buffer, sizeof(buffer)) < 0)
+			call(SYS_getppid, 0, NULL, 0);
+		else if (call(SYS_read, fd, buffer, sizeof(buffer)) < 0)
 			exit(1);
 	}
 }

@@ -11,7 +11,7 @@ static double until_ms;
 
 LEAF void in_thread(void)
 {
-	spin_rounds(20000);
+	spin_rounds(100000);
 }
 
 static void *worker(void *arg)

@@ -8,7 +8,7 @@
 LEAF void parent_part(double until_ms)
 {
 	while (spin_cpu_ms() < until_ms)
-		spin_rounds(500);
+		spin_rounds(100000);
 }
 
 int main(int argc, char **argv)
