@@ -72,13 +72,13 @@ static uint32_t root_of(struct builder *b, const struct view *v, const struct pr
 	return node;
 }
 
-static bool shown(const struct view *v, const struct profile_frame *f)
+bool view_shows(const struct view *v, enum frame_kind kind)
 {
-	if (v->user_only && f->kind == FRAME_KERNEL)
+	if (v->user_only && kind == FRAME_KERNEL)
 		return false;
-	if (v->kernel_only && f->kind != FRAME_KERNEL)
+	if (v->kernel_only && kind != FRAME_KERNEL)
 		return false;
-	return !(v->no_inline && f->kind == FRAME_INLINE);
+	return !(v->no_inline && kind == FRAME_INLINE);
 }
 
 static void add_sample(struct builder *b, const struct view *v, const struct profile_sample *s)
@@ -92,7 +92,7 @@ static void add_sample(struct builder *b, const struct view *v, const struct pro
 	for (size_t i = b->path.n; i--;) {
 		const struct profile_frame *f = &p->frames.v[p->nodes.v[b->path.v[i]].frame];
 
-		if (shown(v, f))
+		if (view_shows(v, f->kind))
 			node = child(b, node, f->name, f->binary, f->kind);
 	}
 	b->tree->nodes.v[node].self += s->count;

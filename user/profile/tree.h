@@ -20,6 +20,9 @@ struct view {
 	bool no_inline; /* FRAME_INLINE frames are left out, their callees move up */
 };
 
+/* Does the view show frames of this kind? */
+bool view_shows(const struct view *v, enum frame_kind kind);
+
 struct tree_node {
 	uint32_t name;   /* string id in the profile's pool, without any suffix */
 	uint32_t binary; /* likewise, or 0 */

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+/* speedscope: https://www.speedscope.app/file-format-schema.json, one "sampled" profile a process. */
+#include "base/text.h"
+#include "render/format.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A JSON string (RFC 8259 section 7). text_escape() leaves no control characters, so only quote and backslash remain. */
+static void json_string(struct buf *out, const char *s)
+{
+	struct buf safe = {0};
+
+	text_escape(&safe, s, strlen(s));
+	buf_putc(out, '"');
+	for (size_t i = 0; i < safe.n; i++) {
+		if (safe.v[i] == '"' || safe.v[i] == '\\')
+			buf_putc(out, '\\');
+		buf_putc(out, safe.v[i]);
+	}
+	buf_putc(out, '"');
+	buf_free(&safe);
+}
+
+static void frames(struct buf *out, const struct profile *p)
+{
+	buf_puts(out, "\"shared\":{\"frames\":[");
+	for (size_t i = 0; i < p->frames.n; i++) {
+		buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
+		json_string(out, strings_get(p->strings, p->frames.v[i].name));
+		if (p->frames.v[i].binary) {
+			buf_puts(out, ",\"file\":");
+			json_string(out, strings_get(p->strings, p->frames.v[i].binary));
+		}
+		buf_putc(out, '}');
+	}
+	buf_puts(out, "]}");
+}
+
+/* [root, ..., leaf] as frame indices */
+static void stack(struct buf *out, const struct profile *p, const struct view *view, uint32_t node)
+{
+	VEC(uint32_t) path = {0};
+	const char *separator = "";
+
+	for (; node; node = p->nodes.v[node].parent)
+		if (view_shows(view, p->frames.v[p->nodes.v[node].frame].kind))
+			*vec_push(&path) = p->nodes.v[node].frame;
+	buf_putc(out, '[');
+	for (size_t i = path.n; i--; separator = ",")
+		buf_printf(out, "%s%u", separator, path.v[i]);
+	buf_putc(out, ']');
+	vec_free(&path);
+}
+
+static void process_profile(struct buf *out, const struct profile *p, const struct view *view, uint32_t process)
+{
+	const struct profile_process *pr = &p->processes.v[process];
+	struct buf weights = {0}, name = {0};
+	uint64_t total = 0, weight;
+	const char *separator = "";
+
+	if (pr->pid)
+		buf_printf(&name, "%s (%d)", strings_get(p->strings, pr->comm), pr->pid);
+	else
+		buf_puts(&name, "stacks");
+	buf_puts(out, "{\"type\":\"sampled\",\"name\":");
+	json_string(out, name.v);
+	buf_printf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[", p->period_ns ? "nanoseconds" : "none");
+	for (size_t i = 0; i < p->samples.n; i++) {
+		if (p->threads.v[p->samples.v[i].thread].process != process)
+			continue;
+		buf_puts(out, separator);
+		stack(out, p, view, p->samples.v[i].node);
+		weight = p->samples.v[i].count * (p->period_ns ? p->period_ns : 1);
+		buf_printf(&weights, "%s%" PRIu64, separator, weight);
+		total += weight;
+		separator = ",";
+	}
+	buf_printf(out, "],\"weights\":[%s],\"endValue\":%" PRIu64 "}", weights.v ? weights.v : "", total);
+	buf_free(&weights);
+	buf_free(&name);
+}
+
+static int write_speedscope(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
+{
+	const char *separator = "";
+
+	buf_puts(out, "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"profile " VERSION "\",\"name\":");
+	json_string(out, p->command ? p->command : "profile");
+	buf_putc(out, ',');
+	frames(out, p);
+	buf_puts(out, ",\"profiles\":[");
+	for (uint32_t i = 0; i < p->processes.n; i++) {
+		if (view->process != ALL_PROCESSES && view->process != i)
+			continue;
+		buf_puts(out, separator);
+		process_profile(out, p, view, i);
+		separator = ",";
+	}
+	buf_puts(out, "]}\n");
+	return 0;
+}
+
+const struct format speedscope_format = {".json", "speedscope", write_speedscope};
