@@ -14,7 +14,7 @@ static const struct {
 } suffixes[] = {{"_[k]", FRAME_KERNEL}, {"_[i]", FRAME_INLINE}, {"_[j]", FRAME_JIT}};
 
 /* Frames that stand for no code; they need no suffix to be known again. */
-static const char *const notes[] = {"[truncated]", "[unwind: ", "[empty]", "[no frames]", "[lost]"};
+static const char *const notes[] = {"[truncated]", "[unwind: ", "[empty]", "[no_frames]", "[lost]"};
 
 struct line {
 	size_t start, n; /* of the stack, in writer.text */
@@ -125,7 +125,7 @@ static void print_lines(struct buf *out, struct writer *w)
 
 void folded_write(struct buf *out, const struct tree *t)
 {
-	static const char nothing[] = "[no frames]";
+	static const char nothing[] = "[no_frames]";
 	struct writer w = {0};
 	uint32_t id = t->nodes.v[0].first_child;
 

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/buf.h"
+#include "base/text.h"
+#include "render/folded.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct profile *read_n(const char *text, size_t n, struct folded_errors *errors)
+{
+	struct profile *p = profile_new();
+	struct folded_errors mine;
+
+	folded_read(p, text, n, errors ? errors : &mine);
+	return p;
+}
+
+static void write_all(struct buf *out, const struct profile *p)
+{
+	struct view view = {.process = ALL_PROCESSES};
+
+	buf_puts(out, "");
+	assert_int_equal(folded_format.write(out, p, &view, NULL), 0);
+}
+
+/* What was read, written again. */
+static void expect(const char *text, const char *written, uint64_t bad, uint64_t first)
+{
+	struct folded_errors errors;
+	struct profile *p = read_n(text, strlen(text), &errors);
+	struct buf out = {0};
+
+	write_all(&out, p);
+	assert_string_equal(out.v, written);
+	assert_int_equal(errors.lines, bad);
+	assert_int_equal(errors.first, first);
+	buf_free(&out);
+	profile_free(p);
+}
+
+/* One stack of a process "comm", written. */
+static void expect_written(const char *comm, const char *outer, const char *leaf, enum frame_kind kind, const char *line)
+{
+	struct profile *p = profile_new();
+	uint32_t thread = profile_thread(p, profile_process(p, 1, 0, comm), 1, comm);
+	uint32_t node = profile_node(p, 0, profile_frame(p, outer, "bin", FRAME_USER));
+	struct buf out = {0};
+
+	profile_add(p, thread, profile_node(p, node, profile_frame(p, leaf, "bin", kind)), 7);
+	write_all(&out, p);
+	assert_string_equal(out.v, line);
+	buf_free(&out);
+	profile_free(p);
+}
+
+static void kinds_are_suffixes(void **state)
+{
+	expect_written("sh", "main", "f", FRAME_USER, "sh;main;f 7\n");
+	expect_written("sh", "main", "f", FRAME_KERNEL, "sh;main;f_[k] 7\n");
+	expect_written("sh", "main", "f", FRAME_INLINE, "sh;main;f_[i] 7\n");
+	expect_written("sh", "main", "f", FRAME_JIT, "sh;main;f_[j] 7\n");
+	expect_written("sh", "main", "[truncated]", FRAME_NOTE, "sh;main;[truncated] 7\n");
+}
+
+static void foreign_bytes_cannot_break_a_line(void **state)
+{
+	expect_written("a;b\nc", "std::array<[u8; 8]>", "x\x01y", FRAME_USER, "a:b\\x0Ac;std::array<[u8: 8]>;x\\x01y 7\n");
+	expect_written("sh", "\xFF\xC3", "caf\xC3\xA9", FRAME_USER, "sh;\xEF\xBF\xBD\xEF\xBF\xBD;caf\xC3\xA9 7\n");
+	expect_written("sh", "a\r", "\xE2\x80\xAE" "evil", FRAME_USER, "sh;a\\x0D;\\u{202E}evil 7\n");
+}
+
+static void leaf_never_ends_in_space_and_digits(void **state)
+{
+	expect_written("sh", "main", "worker 12", FRAME_USER, "sh;main;worker_12 7\n");
+	expect_written("sh", "worker 12", "1 2 3", FRAME_USER, "sh;worker_12;1 2_3 7\n");
+	expect_written("sh", "main", "load 1.5", FRAME_USER, "sh;main;load_1.5 7\n");
+	expect_written("sh", "main", "worker 12", FRAME_KERNEL, "sh;main;worker 12_[k] 7\n");
+	expect_written("sh", "main", "x86 64a", FRAME_USER, "sh;main;x86 64a 7\n");
+}
+
+static void spaces_of_the_comm_and_around_names_are_replaced(void **state)
+{
+	expect_written("Web Content", "operator new", " f  ", FRAME_USER, "Web_Content;operator new;_f__ 7\n");
+	expect_written("#", "a", "b", FRAME_USER, "_;a;b 7\n");
+}
+
+static void lines_are_sorted_and_equal_stacks_added_up(void **state)
+{
+	struct profile *p = profile_new();
+	uint32_t thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
+	struct buf out = {0};
+
+	profile_add(p, thread, profile_node(p, 0, profile_frame(p, "b", "", FRAME_USER)), 1);
+	/* The format knows no binaries, and neither ';' nor NOTE. */
+	profile_add(p, thread, profile_node(p, 0, profile_frame(p, "a:x", "one", FRAME_USER)), 2);
+	profile_add(p, thread, profile_node(p, 0, profile_frame(p, "a;x", "two", FRAME_USER)), 3);
+	profile_add(p, thread, profile_node(p, 0, profile_frame(p, "a:x", "", FRAME_NOTE)), 4);
+	profile_add(p, thread, 0, 5);
+	write_all(&out, p);
+	assert_string_equal(out.v, "[no_frames] 5\na:x 9\nb 1\n");
+	buf_free(&out);
+	profile_free(p);
+}
+
+static void reads_what_tools_write(void **state)
+{
+	expect("a;b 3\na;c 4\n", "a;b 3\na;c 4\n", 0, 0);
+	expect("a;b 3\na;b 4", "a;b 7\n", 0, 0);
+	expect("# hz: 99\n\n  \t\n#\nroot_[k];x_[j] 1\r\n", "root_[k];x_[j] 1\n", 0, 0);
+	expect("a;b\t\t12\n  a;c   5  \n", "a;b 12\na;c 5\n", 0, 0);
+	expect("a;b 3.9\na;b 1.\n", "a;b 4\n", 0, 0);
+	expect("a;operator new(unsigned long) 2\n", "a;operator new(unsigned long) 2\n", 0, 0);
+	expect("a;;b 1\n;c 2\nd; 3\n", "[empty];c 2\na;[empty];b 1\nd;[empty] 3\n", 0, 0);
+	expect("a 0\n", "", 0, 0);
+	expect("#include;x 4\n", "#include;x 4\n", 0, 0);
+	expect("", "", 0, 0);
+}
+
+static void malformed_lines_are_counted(void **state)
+{
+	expect("a;b 1\n\nno count\n12\n 12\na;b x3\na;b -1\na;b 1e9\na;b 1..2\na;b .5\na;b 2\n", "a;b 3\n", 8, 3);
+	expect("a 18446744073709551616\n", "", 1, 1);
+	/* The total does not fit 64 bits. */
+	expect("a 18446744073709551615\nb 1\n", "a 18446744073709551615\n", 1, 2);
+}
+
+static void nul_bytes_are_no_stack(void **state)
+{
+	struct folded_errors errors;
+	struct profile *p = read_n("a\0b 1\nc 2\n", 10, &errors);
+
+	assert_int_equal(errors.lines, 1);
+	assert_int_equal(profile_total(p), 2);
+	profile_free(p);
+}
+
+static void kinds_are_read(void **state)
+{
+	static const struct {
+		const char *name;
+		enum frame_kind kind;
+	} want[] = {{"r", FRAME_USER},	  {"k", FRAME_KERNEL}, {"i", FRAME_INLINE},	  {"j", FRAME_JIT},
+		    {"_[k]", FRAME_USER}, {"w_[w]", FRAME_USER}, {"[libc.so.6]", FRAME_USER}, {"[truncated]", FRAME_NOTE},
+		    {"[unwind: no frame pointer]", FRAME_NOTE}};
+	const char *text = "r;k_[k];i_[i];j_[j];_[k];w_[w];[libc.so.6];[truncated];[unwind: no frame pointer] 1\n";
+	struct profile *p = read_n(text, strlen(text), NULL);
+	uint32_t node = p->samples.v[0].node;
+
+	for (size_t i = ARRAY_SIZE(want); i--; node = p->nodes.v[node].parent) {
+		const struct profile_frame *f = &p->frames.v[p->nodes.v[node].frame];
+
+		assert_string_equal(strings_get(p->strings, f->name), want[i].name);
+		assert_int_equal(f->kind, want[i].kind);
+	}
+	assert_int_equal(node, 0);
+	profile_free(p);
+}
+
+/* The reader keeps frames of the line before; every way in which two lines can share a start. */
+static void lines_that_start_alike(void **state)
+{
+	expect("a;bc;d 1\na;b 2\na;bc 4\na;bc;d;e 8\na;bc;dd 16\na 32\nab 64\na;bc;d 128\n",
+	       "a 32\na;b 2\na;bc 4\na;bc;d 129\na;bc;d;e 8\na;bc;dd 16\nab 64\n", 0, 0);
+	expect("a 1\na;a 2\na;a;a 4\na;a 8\n", "a 1\na;a 10\na;a;a 4\n", 0, 0);
+	expect("a; 1\na 2\na;;b 4\na; 8\n", "a 2\na;[empty] 9\na;[empty];b 4\n", 0, 0);
+}
+
+static void ten_thousand_deep(void **state)
+{
+	struct buf line = {0}, out = {0};
+	struct profile *p;
+
+	for (int i = 0; i < 10000; i++)
+		buf_printf(&line, "%sf%d", i ? ";" : "", i);
+	buf_puts(&line, " 5\n");
+	p = read_n(line.v, line.n, NULL);
+	assert_int_equal(p->nodes.n, 10001);
+	write_all(&out, p);
+	assert_string_equal(out.v, line.v);
+	buf_free(&line);
+	buf_free(&out);
+	profile_free(p);
+}
+
+static uint32_t next_random(uint32_t *seed)
+{
+	return *seed = *seed * 1664525 + 1013904223, *seed >> 16;
+}
+
+static void random_name(char *name, uint32_t *seed)
+{
+	static const char *const pieces[] = {"a", "b", " ", " ", "1", "23", ";", ".", "_[k]", "_[i]", "#", "\n", "\r", "\t", "\x7F",
+					     "\xC3\xA9", "\xC3", "[truncated]", "[empty]", "\xE2\x80\xA8", ":", "\\"};
+	size_t n = 1 + next_random(seed) % 4;
+
+	*name = '\0';
+	for (size_t i = 0; i < n; i++)
+		strcat(name, pieces[next_random(seed) % ARRAY_SIZE(pieces)]);
+}
+
+/* Whatever the names are: every line parses, no sample is lost, and reading and writing again changes nothing. */
+static void round_trip_of_any_names(void **state)
+{
+	uint32_t seed = 1;
+
+	for (int round = 0; round < 300; round++) {
+		struct profile *p = profile_new(), *again;
+		struct buf first = {0}, second = {0};
+		struct folded_errors errors;
+
+		for (int i = 0; i < 12; i++) {
+			char name[128];
+			uint32_t node = 0, thread;
+
+			random_name(name, &seed);
+			thread = profile_thread(p, profile_process(p, i % 3, 0, i % 3 ? name : ""), i % 3, name);
+			for (uint32_t depth = next_random(&seed) % 4; depth; depth--) {
+				random_name(name, &seed);
+				node = profile_node(p, node, profile_frame(p, name, "", next_random(&seed) % 5));
+			}
+			profile_add(p, thread, node, 1 + next_random(&seed) % 100);
+		}
+		write_all(&first, p);
+		again = read_n(first.v, first.n, &errors);
+		assert_int_equal(errors.lines, 0);
+		assert_int_equal(profile_total(again), profile_total(p));
+		write_all(&second, again);
+		assert_string_equal(second.v, first.v);
+		buf_free(&first);
+		buf_free(&second);
+		profile_free(p);
+		profile_free(again);
+	}
+}
+
+static void order_of_input_does_not_matter(void **state)
+{
+	struct profile *p = read_n("z;a 1\nb;c 2\nz 3\n", 16, NULL), *q = read_n("z 3\nb;c 2\nz;a 1\n", 16, NULL);
+	struct buf a = {0}, b = {0};
+
+	write_all(&a, p);
+	write_all(&b, q);
+	assert_string_equal(a.v, b.v);
+	buf_free(&a);
+	buf_free(&b);
+	profile_free(p);
+	profile_free(q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(kinds_are_suffixes),
+		cmocka_unit_test(foreign_bytes_cannot_break_a_line),
+		cmocka_unit_test(leaf_never_ends_in_space_and_digits),
+		cmocka_unit_test(spaces_of_the_comm_and_around_names_are_replaced),
+		cmocka_unit_test(lines_are_sorted_and_equal_stacks_added_up),
+		cmocka_unit_test(reads_what_tools_write),
+		cmocka_unit_test(malformed_lines_are_counted),
+		cmocka_unit_test(nul_bytes_are_no_stack),
+		cmocka_unit_test(kinds_are_read),
+		cmocka_unit_test(lines_that_start_alike),
+		cmocka_unit_test(ten_thousand_deep),
+		cmocka_unit_test(round_trip_of_any_names),
+		cmocka_unit_test(order_of_input_does_not_matter),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
