@@ -18,7 +18,7 @@ VERSION := 0.1.0
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter \
 	-Wno-sign-compare -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iuser -I. -I$(B) $(CFLAGS)
-LDLIBS := -lbpf -lelf -lz -liberty
+LDLIBS := -lbpf -lelf -lz -liberty -lm
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member \
 	-D__TARGET_ARCH_x86 -Ivmlinux -I. -Ibpf
 
@@ -68,10 +68,28 @@ $(filter $(B)/user/render/%,$(OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
 
 -include $(OBJ:.o=.d) $(B)/sample.bpf.d
 
+# Installing needs root; nothing else in a plain build does.
+deps:
+	$(Q)packaging/install-missing build
+
+test-deps:
+	$(Q)packaging/install-missing build test
+
+run: deps
+	$(Q)$(MAKE) --no-print-directory $(B)/profile
+	$(Q)B=$(B) packaging/demo
+
+install: $(B)/profile
+	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/profile
+
+# The kernel types in vmlinux/vmlinux.h, anew from the running kernel and the list beside it.
+vmlinux:
+	$(Q)mkdir -p $(B) && vmlinux/generate > $(B)/vmlinux.h.new && mv $(B)/vmlinux.h.new vmlinux/vmlinux.h
+
 include tests/tests.mk
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all clean
+.PHONY: all deps test-deps run install vmlinux clean
 .DELETE_ON_ERROR:

@@ -25,5 +25,10 @@ $(B)/libprofile-asan.a: $(TEST_OBJ)
 
 unit-tests: $(TESTS)
 
+# Everything, in one run of prove, whose summary ends the output.
+check: test-deps
+	$(Q)$(MAKE) --no-print-directory $(B)/profile unit-tests
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TEST_SRC:tests/unit/%.c=$(B)/tests/%)
+
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d)
-.PHONY: unit-tests
+.PHONY: unit-tests check
