@@ -65,11 +65,8 @@ static void write_name(struct buf *out, const struct tree *t, const struct tree_
 	name = out->v + start;
 	replace(name, n, ';', ':');
 	/* A root is a comm, or the first frame of a stack that brings its own; spaces there are '_' by custom. */
-	if (node->depth == 1) {
+	if (node->depth == 1)
 		replace(name, n, ' ', '_');
-		if (n == 1 && *name == '#') /* alone on a line it would start a comment */
-			*name = '_';
-	}
 	protect_outer_spaces(name, n);
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
 		if (suffixes[i].kind == node->kind) {
@@ -77,6 +74,8 @@ static void write_name(struct buf *out, const struct tree *t, const struct tree_
 			return;
 		}
 	protect_trailing_number(name, n);
+	if (node->depth == 1 && n == 1 && *name == '#') /* alone on a line it would start a comment */
+		*name = '_';
 }
 
 static void add_line(struct writer *w, const char *stack, size_t n, uint64_t count)
