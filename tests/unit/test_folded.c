@@ -84,9 +84,9 @@ static void leaf_never_ends_in_space_and_digits(void **state)
 	expect_written("sh", "main", "x86 64a", FRAME_USER, "sh;main;x86 64a 7\n");
 }
 
-static void spaces_of_the_comm_and_around_names_are_replaced(void **state)
+static void spaces_of_the_comm_and_behind_names_are_replaced(void **state)
 {
-	expect_written("Web Content", "operator new", " f  ", FRAME_USER, "Web_Content;operator new;_f__ 7\n");
+	expect_written("Web Content", "operator new", " f  ", FRAME_USER, "Web_Content;operator new; f__ 7\n");
 	expect_written("#", "a", "b", FRAME_USER, "_;a;b 7\n");
 }
 
@@ -259,7 +259,7 @@ int main(void)
 		cmocka_unit_test(kinds_are_suffixes),
 		cmocka_unit_test(foreign_bytes_cannot_break_a_line),
 		cmocka_unit_test(leaf_never_ends_in_space_and_digits),
-		cmocka_unit_test(spaces_of_the_comm_and_around_names_are_replaced),
+		cmocka_unit_test(spaces_of_the_comm_and_behind_names_are_replaced),
 		cmocka_unit_test(lines_are_sorted_and_equal_stacks_added_up),
 		cmocka_unit_test(reads_what_tools_write),
 		cmocka_unit_test(malformed_lines_are_counted),

@@ -45,13 +45,11 @@ static void protect_trailing_number(char *name, size_t n)
 		name[digits - 1] = '_';
 }
 
-/* Readers trim what surrounds a stack. */
-static void protect_outer_spaces(char *name, size_t n)
+/* Readers trim what stands between a stack and its count. */
+static void protect_final_spaces(char *name, size_t n)
 {
-	for (size_t i = n; i && name[i - 1] == ' '; i--)
-		name[i - 1] = '_';
-	for (size_t i = 0; i < n && name[i] == ' '; i++)
-		name[i] = '_';
+	for (; n && name[n - 1] == ' '; n--)
+		name[n - 1] = '_';
 }
 
 static void write_name(struct buf *out, const struct tree *t, const struct tree_node *node)
@@ -67,12 +65,12 @@ static void write_name(struct buf *out, const struct tree *t, const struct tree_
 	/* A root is a comm, or the first frame of a stack that brings its own; spaces there are '_' by custom. */
 	if (node->depth == 1)
 		replace(name, n, ' ', '_');
-	protect_outer_spaces(name, n);
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
 		if (suffixes[i].kind == node->kind) {
 			buf_puts(out, suffixes[i].text);
 			return;
 		}
+	protect_final_spaces(name, n);
 	protect_trailing_number(name, n);
 	if (node->depth == 1 && n == 1 && *name == '#') /* alone on a line it would start a comment */
 		*name = '_';
