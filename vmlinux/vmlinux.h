@@ -12,7 +12,9 @@ typedef int __s32;
 typedef unsigned long long __u64;
 typedef long long __s64;
 typedef __u8 u8;
+typedef __s8 s8;
 typedef __u16 u16;
+typedef __s16 s16;
 typedef __u32 u32;
 typedef __s32 s32;
 typedef __u64 u64;
@@ -24,14 +26,23 @@ typedef _Bool bool;
 
 enum { false, true };
 
-/* include/uapi/linux/bpf.h: the numbers are ABI */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
+	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
+	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 };
 enum {
 	BPF_ANY = 0,
+	BPF_NOEXIST = 1,
+	BPF_EXIST = 2,
+};
+enum {
+	BPF_F_NO_PREALLOC = 1,
+	BPF_F_RDONLY_PROG = 128,
 	BPF_F_MMAPABLE = 1024,
+	BPF_F_INNER_MAP = 4096,
+	BPF_F_USER_STACK = 256,
 };
 
 /* arch/x86/include/uapi/asm/ptrace.h and bpf_perf_event.h: the layout is ABI, and a program's context is never relocated */
@@ -51,8 +62,8 @@ struct perf_sample_data;
 
 struct task_struct {
 	unsigned int flags;
-	s32 pid;
-	s32 tgid;
+	int pid;
+	int tgid;
 	char comm[16];
 	u64 start_boottime;
 	u64 self_exec_id;
