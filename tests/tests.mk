@@ -9,7 +9,7 @@ TESTS := $(TEST_SRC:tests/unit/%.c=$(B)/tests/%)
 TEST_OBJ := $(patsubst %.c,$(B)/asan/%.o,$(filter-out user/app/main.c,$(SRC)))
 
 $(B)/asan/%.o: %.c
-	$(say) CC $< '(sanitized)'
+	$(say) CC '$< (sanitized)'
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 $(filter $(B)/asan/user/kernel/%,$(TEST_OBJ)): | $(BPF_SKEL)
@@ -18,17 +18,41 @@ $(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
 $(B)/tests/%: tests/unit/%.c $(B)/libprofile-asan.a
 	$(say) TEST $@
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(B)/libprofile-asan.a -lcmocka $(LDLIBS) -ldw
+	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(B)/libprofile-asan.a -lcmocka $(LDLIBS) -ldw
 
 $(B)/libprofile-asan.a: $(TEST_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 unit-tests: $(TESTS)
 
+# Fuzz targets: one program per tests/fuzz/fuzz_*.c (libFuzzer), with everything but main() built by clang. tests/system/fuzz.t
+# runs each for some seconds; for longer: $(B)/fuzz/fuzz_NAME DIRECTORY.
+FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZERS := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+FUZZ_OBJ := $(TEST_OBJ:$(B)/asan/%=$(B)/fuzz/%)
+FUZZ_CFLAGS := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -O1
+
+$(B)/fuzz/%.o: %.c
+	$(say) CC '$< (fuzzed)'
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(ALL_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(filter $(B)/fuzz/user/kernel/%,$(FUZZ_OBJ)): | $(BPF_SKEL)
+$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+
+$(B)/libprofile-fuzz.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/fuzz/%: tests/fuzz/%.c $(B)/libprofile-fuzz.a
+	$(say) FUZZ $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(ALL_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -MF $@.d -o $@ $< $(B)/libprofile-fuzz.a $(LDLIBS)
+
+fuzzers: $(FUZZERS)
+
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
-	$(Q)$(MAKE) --no-print-directory $(B)/profile unit-tests
-	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TEST_SRC:tests/unit/%.c=$(B)/tests/%)
+	$(Q)$(MAKE) --no-print-directory $(B)/profile unit-tests fuzzers
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
--include $(TEST_OBJ:.o=.d) $(TESTS:=.d)
-.PHONY: unit-tests check
+-include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d)
+.PHONY: unit-tests fuzzers check

@@ -64,8 +64,7 @@ sub run_command {
 		open(STDIN, '<', '/dev/null');
 		open(STDOUT, '>', "$dir/out");
 		open(STDERR, '>', "$dir/err");
-		exec { $command[0] } @command;
-		POSIX::_exit(127);
+		exec { $command[0] } @command or POSIX::_exit(127);
 	}
 	waitpid($pid, 0);
 	return { pid => $pid, status => $? >> 8, signal => $? & 127, out => slurp("$dir/out"), err => slurp("$dir/err") };
@@ -80,8 +79,7 @@ sub start_command {
 		open(STDIN, '<', '/dev/null');
 		open(STDOUT, '>', $to->{out} // '/dev/null');
 		open(STDERR, '>', $to->{err} // '/dev/null');
-		exec { $command[0] } @command;
-		POSIX::_exit(127);
+		exec { $command[0] } @command or POSIX::_exit(127);
 	}
 	$running{$pid} = 1;
 	return $pid;

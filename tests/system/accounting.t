@@ -39,6 +39,7 @@ for my $hz (99, 999, 4999) {
 }
 SKIP: {
 	skip('bpftrace is not installed', 5) unless have('bpftrace');
+	system('mount -t tracefs none /sys/kernel/tracing') unless -e '/sys/kernel/tracing/events';
 	my $dir = scratch();
 	my $tracer = start_command({ out => "$dir/out", err => "$dir/err" }, 'bpftrace', '-e',
 		'BEGIN { printf("ready\n"); } tracepoint:raw_syscalls:sys_enter { @a[comm] = count(); @b[args->id] = count(); }');
