@@ -20,6 +20,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#define WATCH_PAUSE_NS (5 * NS_PER_MS) /* between two looks at the side-band: bounds our cost under a storm of execs */
 #define MAX_FOLLOWED 65536 /* processes of a command that are alive at one time; above it, told as a warning */
 
 struct run {
@@ -27,7 +28,7 @@ struct run {
 	struct collector *collector;
 	struct child child;
 	sigset_t old_mask;
-	int epoll, signals, timer;
+	int epoll, signals, timer, pause;
 	size_t living; /* targets of -p that have not ended */
 	uint64_t deadline; /* CLOCK_MONOTONIC ns; UINT64_MAX without -d */
 	bool stop, interrupted;
@@ -36,13 +37,28 @@ struct run {
 	int32_t pid; /* 0: the whole system */
 };
 
-enum { ON_SIGNAL, ON_TIMER, ON_SIDEBAND, ON_TARGET_EXIT };
+enum { ON_SIGNAL, ON_TIMER, ON_SIDEBAND, ON_PAUSE_END, ON_TARGET_EXIT };
 
 static int watch_fd(struct run *r, int fd, int what)
 {
 	struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | (uint32_t)fd};
 
 	return epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+/* Listens to the side-band, or (`on` false) lets it be for a while. */
+static void listen_sideband(struct run *r, bool on)
+{
+	int fd = collector_sideband_fd(r->collector);
+	struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.u64 = (uint64_t)ON_SIDEBAND << 32 | (uint32_t)fd};
+	struct itimerspec pause = {.it_value.tv_nsec = WATCH_PAUSE_NS};
+	uint64_t expirations;
+
+	epoll_ctl(r->epoll, EPOLL_CTL_MOD, fd, &e);
+	if (!on)
+		timerfd_settime(r->pause, 0, &pause, NULL);
+	else if (read(r->pause, &expirations, sizeof(expirations)) < 0)
+		return;
 }
 
 /* Signals arrive through a descriptor, so that no handler runs; the command gets the old mask back. */
@@ -60,8 +76,9 @@ static int open_loop(struct run *r, struct error *err)
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (r->epoll < 0 || r->signals < 0 || r->timer < 0 || watch_fd(r, r->signals, ON_SIGNAL) ||
-	    watch_fd(r, r->timer, ON_TIMER))
+	r->pause = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->epoll < 0 || r->signals < 0 || r->timer < 0 || r->pause < 0 || watch_fd(r, r->signals, ON_SIGNAL) ||
+	    watch_fd(r, r->timer, ON_TIMER) || watch_fd(r, r->pause, ON_PAUSE_END))
 		return error_set(err, -errno, "cannot set up the event loop: %s", strerror(errno));
 	return 0;
 }
@@ -242,6 +259,11 @@ static void loop(struct run *r)
 				break;
 			case ON_SIDEBAND:
 				collector_watch(r->collector);
+				listen_sideband(r, false);
+				break;
+			case ON_PAUSE_END:
+				collector_watch(r->collector);
+				listen_sideband(r, true);
 				break;
 			case ON_TARGET_EXIT:
 				close((int)(uint32_t)events[i].data.u64); /* also leaves the epoll set */
@@ -292,7 +314,7 @@ static int record(struct run *r, struct error *err)
 
 static int run_record(int argc, char **argv)
 {
-	struct run r = {.epoll = -1, .signals = -1, .timer = -1, .deadline = UINT64_MAX};
+	struct run r = {.epoll = -1, .signals = -1, .timer = -1, .pause = -1, .deadline = UINT64_MAX};
 	struct error err = {0};
 	int status = record_options_parse(&r.options, argc, argv);
 

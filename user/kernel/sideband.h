@@ -17,7 +17,7 @@ void sideband_free(struct sideband *s); /* NULL is fine */
 /* Opens rings on CPUs that came online. */
 void sideband_follow_hotplug(struct sideband *s);
 
-/* A descriptor that polls readable when a ring is a quarter full. */
+/* A descriptor that polls readable when something was told: at once, so that files are opened while their processes live. */
 int sideband_fd(const struct sideband *s);
 
 /*
