@@ -252,8 +252,11 @@ static void reconcile(const struct drawing *d, struct buf *line)
 	} else {
 		buf_puts(line, ", all shown");
 	}
-	if (l->rows > d->rows)
-		buf_printf(line, "; the deepest stack has %u frames, zooming in shows those above the first %u", l->rows - 1, d->rows);
+	if (l->rows > d->rows) {
+		buf_puts(line, "; the deepest stack has ");
+		svg_count(line, l->rows - 1);
+		buf_printf(line, " frames, zooming in shows those above the first %u", d->rows - 1);
+	}
 }
 
 static void add_footer(struct drawing *d, unsigned y)
