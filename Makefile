@@ -75,8 +75,14 @@ deps:
 test-deps:
 	$(Q)packaging/install-missing build test
 
+# A program to look at: frame pointers, so that any profiler can walk its stacks.
+$(B)/demo: packaging/demo.c
+	$(say) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -Wall -Wextra -O2 -g -fno-omit-frame-pointer -fno-optimize-sibling-calls -pthread -o $@ $<
+
 run: deps
-	$(Q)$(MAKE) --no-print-directory $(B)/profile
+	$(Q)$(MAKE) --no-print-directory $(B)/profile $(B)/demo
 	$(Q)B=$(B) packaging/demo
 
 install: $(B)/profile
