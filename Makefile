@@ -8,7 +8,9 @@
 
 B ?= build
 PREFIX ?= /usr
-CC ?= gcc
+ifeq ($(origin CC),default)
+  CC := gcc
+endif
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= $(or $(shell command -v bpftool),/usr/sbin/bpftool)
@@ -24,7 +26,7 @@ BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -W
 
 ifeq ($(V),1)
   Q :=
-  say :=
+  say := @:
 else
   Q := @
   say = @printf '  %-5s %s\n'
