@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "render/flamegraph.h"
 #include "render/format.h"
+#include "render/svg.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -58,7 +59,9 @@ static void add_subtitle(struct buf *out, const struct profile *p, uint64_t samp
 	if (p->period_ns)
 		buf_printf(out, "%s%" PRIu64 " Hz", p->event ? " at " : DOT,
 			   (uint64_t)(NS_PER_SEC + p->period_ns / 2) / p->period_ns);
-	buf_printf(out, DOT "%" PRIu64 " samples", samples);
+	buf_puts(out, DOT);
+	svg_count(out, samples);
+	buf_puts(out, " samples");
 	if (p->period_ns && !__builtin_mul_overflow(samples, p->period_ns, &cpu)) {
 		buf_puts(out, ", ");
 		add_seconds(out, cpu);
