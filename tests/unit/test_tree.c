@@ -153,7 +153,8 @@ static void siblings_are_sorted_by_bytes_then_kind(void **state)
 	profile_add(p, t, stack(p, "\xC3\xA9"), 3);
 	profile_add(p, t, stack(p, "a"), 4);
 	profile_add(p, t, stack(p, "B"), 5);
-	expect(p, (struct view){.process = ALL_PROCESSES}, "all:15/0(B:5/5 a:4/4 k a:2/2 b:1/1 \xC3\xA9:3/3)");
+	profile_add(p, t, stack(p, "+b"), 6);
+	expect(p, (struct view){.process = ALL_PROCESSES}, "all:21/0(B:5/5 a:4/4 k a:2/2 b:1/1 k b:6/6 \xC3\xA9:3/3)");
 	profile_free(p);
 }
 
