@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any bytes as folded stacks: what was read is written and read again, with the same total and the same bytes; the flame graph
- * of it accounts for every sample.
+ * Any bytes as folded stacks: what was read is written and read again, with the same total and the same bytes; the
+ * flame graph of it accounts for every sample.
  *
- * Build with clang -fsanitize=fuzzer,address,undefined together with all of user/base, user/profile and user/render (but
- * format.c, which names formats of other folders); run for a minute with -max_total_time=60.
+ * Build with clang -fsanitize=fuzzer,address,undefined together with all of user/base, user/profile and user/render
+ * (but format.c, which names formats of other folders); run for a minute with -max_total_time=60.
  */
 #include "render/flamegraph.h"
 #include "render/folded.h"

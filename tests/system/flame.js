@@ -11,7 +11,9 @@ function graph(n) {
 		return s.boxes.find(function (b) { return s.name(b) === start; }) ||
 			s.boxes.find(function (b) { return s.name(b).startsWith(start); });
 	};
-	s.visible = function (b) { return b.getAttribute("display") !== "none" && b.parentNode.getAttribute("display") !== "none"; };
+	s.visible = function (b) {
+		return b.getAttribute("display") !== "none" && b.parentNode.getAttribute("display") !== "none";
+	};
 	s.placeOf = function (b) {
 		var r = b.querySelector("rect");
 		return s.visible(b) ? r.getAttribute("x") + " " + r.getAttribute("width") : "hidden";
@@ -19,7 +21,8 @@ function graph(n) {
 	s.place = function (start) { return s.placeOf(s.box(start)); };
 	s.places = function () {
 		return s.boxes.map(function (b) {
-			return s.placeOf(b) + " " + b.getAttribute("class") + " " + (b.querySelector("text") || b.firstChild).textContent;
+			var text = b.querySelector("text");
+			return s.placeOf(b) + " " + b.getAttribute("class") + " " + (text ? text.textContent : "");
 		}).join("\n");
 	};
 	s.label = function (start) { var t = s.box(start).querySelector("text"); return t ? t.textContent : ""; };
@@ -30,7 +33,8 @@ function graph(n) {
 	s.over = function (start) { s.overBox(s.box(start)); };
 	s.details = function () { return svg.querySelector(".details").textContent; };
 	s.key = function (key, target, ctrl) {
-		return !(target || svg).dispatchEvent(new KeyboardEvent("keydown", { key: key, ctrlKey: !!ctrl, bubbles: true, cancelable: true }));
+		var event = new KeyboardEvent("keydown", { key: key, ctrlKey: !!ctrl, bubbles: true, cancelable: true });
+		return !(target || svg).dispatchEvent(event);
 	};
 	s.search = function (text) {
 		s.input.value = text;

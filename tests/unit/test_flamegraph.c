@@ -93,9 +93,12 @@ static void boxes_have_their_samples_and_places(void **state)
 	struct buf svg = draw_text("a;b 30\na;c;d_[k] 10\na;c 20\nz 40\n", NULL);
 
 	/* all 100; a 60 at 0, z 40 at 60; b 30 at 0, c 30 at 30 with 20 of its own; d 10 at 30. */
-	assert_has(&svg, "data-v=\"0 100\"><title>all\n100 samples, 100.00% \xC2\xB7 self 0, 0.00%</title><rect x=\"0%\" width=\"100%\"");
-	assert_has(&svg, "data-v=\"0 60\"><title>a\n60 samples, 60.00% \xC2\xB7 self 0, 0.00%</title><rect x=\"0%\" width=\"60%\"");
-	assert_has(&svg, "data-v=\"60 40\"><title>z\n40 samples, 40.00% \xC2\xB7 self 40, 40.00%</title><rect x=\"60%\" width=\"40%\"");
+	assert_has(&svg, "data-v=\"0 100\"><title>all\n100 samples, 100.00% \xC2\xB7 self 0, 0.00%</title><rect "
+			 "x=\"0%\" width=\"100%\"");
+	assert_has(&svg, "data-v=\"0 60\"><title>a\n60 samples, 60.00% \xC2\xB7 self 0, 0.00%</title><rect x=\"0%\" "
+			 "width=\"60%\"");
+	assert_has(&svg, "data-v=\"60 40\"><title>z\n40 samples, 40.00% \xC2\xB7 self 40, 40.00%</title><rect "
+			 "x=\"60%\" width=\"40%\"");
 	assert_has(&svg, "data-v=\"0 30\"><title>b\n");
 	assert_has(&svg, "data-v=\"30 30\"><title>c\n30 samples, 30.00% \xC2\xB7 self 20, 20.00%");
 	assert_has(&svg, "data-v=\"30 10\"><title>d\nkernel \xC2\xB7 10 samples, 10.00%");
@@ -109,7 +112,8 @@ static void narrow_frames_are_counted(void **state)
 	struct flamegraph_options o = flamegraph_defaults;
 	struct buf svg;
 
-	/* 1168 px for 10,000 samples: 1 px is 8.56, so 9 samples are the least, which are 1.05 px. b and c have no box. */
+	/* 1168 px for 10,000 samples: 1 px is 8.56, so 9 samples are the least, which are 1.05 px. b and c have no box.
+	 */
 	o.min_width = 1;
 	svg = draw_text("a 9998\nb 1\nc 1\n", &o);
 	assert_has(&svg, "10,000 samples = 9,998 shown + 2 in 2 frames narrower than 1.05 px");
@@ -232,7 +236,8 @@ static struct buf draw_hostile(const char *s)
 		snprintf(name, sizeof(name), "%03d%s", i, s);
 		profile_add(p, thread, profile_node(p, node, profile_frame(p, name, s, FRAME_KERNEL)), i * 10);
 	}
-	o.title = o.subtitle = o.notes = o.accounting = o.count_name = o.name_type = o.colors = o.background = o.font = s;
+	o.title = o.subtitle = o.notes = o.accounting = o.count_name = o.name_type = o.colors = o.background = o.font =
+		s;
 	svg = draw(p, &o);
 	profile_free(p);
 	return svg;
@@ -340,7 +345,8 @@ static void total_and_factor(void **state)
 	o.factor = 10;
 	o.count_name = "ms";
 	svg = draw_text("a 100\n", &o);
-	assert_has(&svg, "data-v=\"0 100\"><title>a\n1,000 ms, 50.00% \xC2\xB7 self 1,000, 50.00%</title><rect x=\"0%\" width=\"50%\"");
+	assert_has(&svg, "data-v=\"0 100\"><title>a\n1,000 ms, 50.00% \xC2\xB7 self 1,000, 50.00%</title><rect "
+			 "x=\"0%\" width=\"50%\"");
 	assert_has(&svg, "1,000 ms, all shown");
 	buf_free(&svg);
 }
@@ -388,7 +394,8 @@ static void assert_contrast(const char *css, unsigned text)
 
 static void labels_can_be_read_on_every_colour(void **state)
 {
-	static const char *const names[] = {NULL, "red", "orange", "yellow", "green", "aqua", "blue", "purple", "mem", "io", "java"};
+	static const char *const names[] = {NULL,   "red",    "orange", "yellow", "green", "aqua",
+					    "blue", "purple", "mem",    "io",     "java"};
 	struct buf svg = draw_text("a 1\n", NULL);
 
 	assert_has(&svg, ".flamegraph .frames text { fill: #1f1a17;");
@@ -425,16 +432,18 @@ static void format_tells_what_was_measured(void **state)
 	struct view all = {.process = ALL_PROCESSES}, one = {.process = process};
 	struct buf svg = {0};
 
-	profile_add(p, profile_thread(p, process, 812, "postgres"), profile_node(p, 0, profile_frame(p, "f", "x", FRAME_USER)), 990);
+	profile_add(p, profile_thread(p, process, 812, "postgres"),
+		    profile_node(p, 0, profile_frame(p, "f", "x", FRAME_USER)), 990);
 	p->command = xstrdup("sh -c <make>");
 	p->event = xstrdup("cpu-clock");
-	p->period_ns = 10101010; /* 99 Hz */
+	p->period_ns = 10101010;           /* 99 Hz */
 	p->start_ns = 1764011883000000000; /* date -u -d @1764011883 */
 	p->end_ns = p->start_ns + 12340000000;
 	p->accounting.expected = p->accounting.recorded = 990;
 	assert_int_equal(flamegraph_format.write(&svg, p, &all, NULL), 0);
 	assert_has(&svg, "<title>sh -c &lt;make&gt;</title>");
-	assert_has(&svg, "on CPU \xC2\xB7 12.3 s \xC2\xB7 cpu-clock at 99 Hz \xC2\xB7 990 samples, 10.0 s of CPU time \xC2\xB7 "
+	assert_has(&svg, "on CPU \xC2\xB7 12.3 s \xC2\xB7 cpu-clock at 99 Hz \xC2\xB7 990 samples, 10.0 s of CPU time "
+			 "\xC2\xB7 "
 			 "2025-11-24 19:18:03 UTC");
 	assert_has(&svg, "accounting: expected=990 idle=0 filtered=0 recorded=990 lost=0");
 	buf_truncate(&svg, 0);

@@ -45,7 +45,8 @@ static void expect(const char *text, const char *written, uint64_t bad, uint64_t
 }
 
 /* One stack of a process "comm", written. */
-static void expect_written(const char *comm, const char *outer, const char *leaf, enum frame_kind kind, const char *line)
+static void expect_written(const char *comm, const char *outer, const char *leaf, enum frame_kind kind,
+			   const char *line)
 {
 	struct profile *p = profile_new();
 	uint32_t thread = profile_thread(p, profile_process(p, 1, 0, comm), 1, comm);
@@ -70,9 +71,13 @@ static void kinds_are_suffixes(void **state)
 
 static void foreign_bytes_cannot_break_a_line(void **state)
 {
-	expect_written("a;b\nc", "std::array<[u8; 8]>", "x\x01y", FRAME_USER, "a:b\\x0Ac;std::array<[u8: 8]>;x\\x01y 7\n");
+	expect_written("a;b\nc", "std::array<[u8; 8]>", "x\x01y", FRAME_USER,
+		       "a:b\\x0Ac;std::array<[u8: 8]>;x\\x01y 7\n");
 	expect_written("sh", "\xFF\xC3", "caf\xC3\xA9", FRAME_USER, "sh;\xEF\xBF\xBD\xEF\xBF\xBD;caf\xC3\xA9 7\n");
-	expect_written("sh", "a\r", "\xE2\x80\xAE" "evil", FRAME_USER, "sh;a\\x0D;\\u{202E}evil 7\n");
+	expect_written("sh", "a\r",
+		       "\xE2\x80\xAE"
+		       "evil",
+		       FRAME_USER, "sh;a\\x0D;\\u{202E}evil 7\n");
 }
 
 static void leaf_never_ends_in_space_and_digits(void **state)
@@ -145,8 +150,14 @@ static void kinds_are_read(void **state)
 	static const struct {
 		const char *name;
 		enum frame_kind kind;
-	} want[] = {{"r", FRAME_USER},	  {"k", FRAME_KERNEL}, {"i", FRAME_INLINE},	  {"j", FRAME_JIT},
-		    {"_[k]", FRAME_USER}, {"w_[w]", FRAME_USER}, {"[libc.so.6]", FRAME_USER}, {"[truncated]", FRAME_NOTE},
+	} want[] = {{"r", FRAME_USER},
+		    {"k", FRAME_KERNEL},
+		    {"i", FRAME_INLINE},
+		    {"j", FRAME_JIT},
+		    {"_[k]", FRAME_USER},
+		    {"w_[w]", FRAME_USER},
+		    {"[libc.so.6]", FRAME_USER},
+		    {"[truncated]", FRAME_NOTE},
 		    {"[unwind: no frame pointer]", FRAME_NOTE}};
 	const char *text = "r;k_[k];i_[i];j_[j];_[k];w_[w];[libc.so.6];[truncated];[unwind: no frame pointer] 1\n";
 	struct profile *p = read_n(text, strlen(text), NULL);
@@ -195,8 +206,9 @@ static uint32_t next_random(uint32_t *seed)
 
 static void random_name(char *name, uint32_t *seed)
 {
-	static const char *const pieces[] = {"a", "b", " ", " ", "1", "23", ";", ".", "_[k]", "_[i]", "#", "\n", "\r", "\t", "\x7F",
-					     "\xC3\xA9", "\xC3", "[truncated]", "[empty]", "\xE2\x80\xA8", ":", "\\"};
+	static const char *const pieces[] = {
+		"a",  "b",  " ",  " ",    "1",        "23",   ";",           ".",       "_[k]",         "_[i]", "#",
+		"\n", "\r", "\t", "\x7F", "\xC3\xA9", "\xC3", "[truncated]", "[empty]", "\xE2\x80\xA8", ":",    "\\"};
 	size_t n = 1 + next_random(seed) % 4;
 
 	*name = '\0';

@@ -66,10 +66,8 @@ static void cut_at_characters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(whole_when_it_fits),
-		cmocka_unit_test(nothing_below_three_columns),
-		cmocka_unit_test(arguments_go_first),
-		cmocka_unit_test(then_template_arguments_and_scopes),
+		cmocka_unit_test(whole_when_it_fits), cmocka_unit_test(nothing_below_three_columns),
+		cmocka_unit_test(arguments_go_first), cmocka_unit_test(then_template_arguments_and_scopes),
 		cmocka_unit_test(cut_at_characters),
 	};
 

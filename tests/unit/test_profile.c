@@ -101,9 +101,12 @@ static void ids_stay_valid_while_growing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(new_profile_has_only_the_empty_stack), cmocka_unit_test(equal_things_have_one_id),
-		cmocka_unit_test(process_is_pid_and_identity),		cmocka_unit_test(thread_is_process_tid_and_comm),
-		cmocka_unit_test(counts_above_32_bits_add_up),		cmocka_unit_test(ids_stay_valid_while_growing),
+		cmocka_unit_test(new_profile_has_only_the_empty_stack),
+		cmocka_unit_test(equal_things_have_one_id),
+		cmocka_unit_test(process_is_pid_and_identity),
+		cmocka_unit_test(thread_is_process_tid_and_comm),
+		cmocka_unit_test(counts_above_32_bits_add_up),
+		cmocka_unit_test(ids_stay_valid_while_growing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -18,7 +18,8 @@ static void print_node(struct buf *out, const struct tree *t, uint32_t id)
 	static const char *const letters[] = {"", "k ", "i ", "j ", "n "};
 	const struct tree_node *n = &t->nodes.v[id];
 
-	buf_printf(out, "%s%s:%" PRIu64 "/%" PRIu64, letters[n->kind], strings_get(t->profile->strings, n->name), n->total, n->self);
+	buf_printf(out, "%s%s:%" PRIu64 "/%" PRIu64, letters[n->kind], strings_get(t->profile->strings, n->name),
+		   n->total, n->self);
 	if (!n->first_child)
 		return;
 	buf_putc(out, '(');
@@ -62,7 +63,8 @@ static struct profile *sample_profile(void)
 {
 	struct profile *p = profile_new();
 	uint32_t sh = profile_process(p, 10, 1, "sh"), db = profile_process(p, 20, 1, "db");
-	uint32_t a = profile_thread(p, sh, 10, "sh"), b = profile_thread(p, db, 20, "db"), c = profile_thread(p, db, 21, "io w");
+	uint32_t a = profile_thread(p, sh, 10, "sh"), b = profile_thread(p, db, 20, "db"),
+		 c = profile_thread(p, db, 21, "io w");
 
 	profile_add(p, a, stack(p, "main work"), 3);
 	profile_add(p, a, stack(p, "main work +sys"), 2);
@@ -139,7 +141,8 @@ static void process_without_a_comm_still_has_a_frame(void **state)
 	struct profile *p = profile_new();
 
 	profile_add(p, profile_thread(p, profile_process(p, 5, 0, ""), 6, ""), stack(p, "x"), 2);
-	expect(p, (struct view){.process = ALL_PROCESSES, .threads = true}, "all:2/0([unnamed]:2/0([unnamed]/6:2/0(x:2/2)))");
+	expect(p, (struct view){.process = ALL_PROCESSES, .threads = true},
+	       "all:2/0([unnamed]:2/0([unnamed]/6:2/0(x:2/2)))");
 	profile_free(p);
 }
 

@@ -196,13 +196,13 @@ static int parse(struct flame_options *o, int argc, char **argv)
 		if (id == 'h')
 			return -1;
 		if (id == '?' || id == ':') {
-			log_error("%s '%s'; see 'profile help flame'", id == ':' ? "a value is missing behind" : "there is no option",
-				  argv[optind - 1]);
+			log_error("%s '%s'; see 'profile help flame'",
+				  id == ':' ? "a value is missing behind" : "there is no option", argv[optind - 1]);
 			return EXIT_USAGE;
 		}
 		if (!take(o, id, optarg ? optarg : "")) {
-			log_error("--%s does not take '%s'; see 'profile help flame'", index < 0 ? "output" : long_options[index].name,
-				  optarg);
+			log_error("--%s does not take '%s'; see 'profile help flame'",
+				  index < 0 ? "output" : long_options[index].name, optarg);
 			return EXIT_USAGE;
 		}
 	}
@@ -279,10 +279,11 @@ static int convert(struct flame_options *o, struct error *err)
 	folded_read(p, text.n ? text.v : "", text.n, &errors);
 	buf_free(&text);
 	if (errors.lines)
-		log_warn("left out %" PRIu64 " lines that are not 'STACK COUNT', the first is line %" PRIu64, errors.lines,
-			 errors.first);
+		log_warn("left out %" PRIu64 " lines that are not 'STACK COUNT', the first is line %" PRIu64,
+			 errors.lines, errors.first);
 	if (!p->samples.n) {
-		ret = error_set(err, -ENODATA, "there are no stacks in %s: folded stacks are lines of 'root;...;leaf COUNT'",
+		ret = error_set(err, -ENODATA,
+				"there are no stacks in %s: folded stacks are lines of 'root;...;leaf COUNT'",
 				o->input ? o->input : "standard input");
 		goto out;
 	}

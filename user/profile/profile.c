@@ -102,7 +102,8 @@ uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame)
 uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm)
 {
 	struct profile_process key = {pid, identity, strings_add(p->strings, comm)};
-	uint32_t id = FIND_OR_ADD(p, processes, process_table, hash_mix(hash_mix(2, (uint32_t)pid), identity), same_process, &key);
+	uint32_t id = FIND_OR_ADD(p, processes, process_table, hash_mix(hash_mix(2, (uint32_t)pid), identity),
+				  same_process, &key);
 
 	p->processes.v[id].comm = key.comm;
 	return id;
@@ -112,8 +113,8 @@ uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const 
 {
 	struct profile_thread t = {process, tid, strings_add(p->strings, comm)};
 
-	return FIND_OR_ADD(p, threads, thread_table, hash_mix(hash_mix(hash_mix(3, process), (uint32_t)tid), t.comm), same_thread,
-			   &t);
+	return FIND_OR_ADD(p, threads, thread_table, hash_mix(hash_mix(hash_mix(3, process), (uint32_t)tid), t.comm),
+			   same_thread, &t);
 }
 
 void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t count)

@@ -34,7 +34,8 @@ static uint32_t child(struct builder *b, uint32_t parent, uint32_t name, uint32_
 	if (id != TABLE_NONE)
 		return id;
 	id = t->nodes.n;
-	*vec_push(&t->nodes) = (struct tree_node){.name = name, .binary = binary, .kind = kind, .parent = parent, .depth = depth};
+	*vec_push(&t->nodes) =
+		(struct tree_node){.name = name, .binary = binary, .kind = kind, .parent = parent, .depth = depth};
 	table_add(&b->by_key, hash, id);
 	if (depth > t->max_depth)
 		t->max_depth = depth;

@@ -32,7 +32,7 @@ struct drawing {
 	struct layout layout;
 	uint64_t whole; /* samples of the whole width, at least 1 */
 	unsigned width, inner, font, pitch;
-	unsigned rows; /* in view */
+	unsigned rows;          /* in view */
 	struct buf safe, label; /* scratch */
 };
 
@@ -137,7 +137,8 @@ static void add_frame(struct drawing *d, const struct layout_box *b)
 	else
 		buf_printf(d->out, "g class=\"%c%u", palette_letter(n->kind), palette_shade(d->safe.v, d->safe.n));
 	/* Wide boxes have a rim; it would be all there is of narrow ones. */
-	buf_printf(d->out, "%s\" data-v=\"%" PRIu64 " %" PRIu64 "\"><title>", pixels >= 4 ? " w" : "", b->start, b->total);
+	buf_printf(d->out, "%s\" data-v=\"%" PRIu64 " %" PRIu64 "\"><title>", pixels >= 4 ? " w" : "", b->start,
+		   b->total);
 	svg_escape(d->out, d->safe.v, d->safe.n);
 	buf_putc(d->out, '\n');
 	add_numbers(d, n);
@@ -149,8 +150,9 @@ static void add_frame(struct drawing *d, const struct layout_box *b)
 
 static void add_folded(struct drawing *d, const struct layout_box *b)
 {
-	buf_printf(d->out, "<g class=\"folded\" data-v=\"%" PRIu64 " %" PRIu64 "\"><title>(frames too narrow to draw)\n", b->start,
-		   b->total);
+	buf_printf(d->out,
+		   "<g class=\"folded\" data-v=\"%" PRIu64 " %" PRIu64 "\"><title>(frames too narrow to draw)\n",
+		   b->start, b->total);
 	add_count(d, d->out, b->total);
 	buf_putc(d->out, ' ');
 	svg_text(d->out, d->o->count_name);
@@ -166,7 +168,8 @@ static void begin_row(struct drawing *d, uint32_t row)
 	if (row)
 		buf_puts(d->out, "</g>\n");
 	if (row < d->rows)
-		buf_printf(d->out, "<g transform=\"translate(0,%u)\">\n", (d->o->inverted ? row : d->rows - 1 - row) * d->pitch);
+		buf_printf(d->out, "<g transform=\"translate(0,%u)\">\n",
+			   (d->o->inverted ? row : d->rows - 1 - row) * d->pitch);
 	else
 		buf_puts(d->out, "<g display=\"none\">\n");
 }
@@ -176,8 +179,8 @@ static void add_frames(struct drawing *d)
 	uint32_t row = UINT32_MAX;
 
 	buf_printf(d->out,
-		   "<svg class=\"frames\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" font-size=\"%u\" data-total=\"%" PRIu64
-		   "\" data-pitch=\"%u\" data-view=\"%u\" data-inverted=\"%d\"",
+		   "<svg class=\"frames\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" font-size=\"%u\" "
+		   "data-total=\"%" PRIu64 "\" data-pitch=\"%u\" data-view=\"%u\" data-inverted=\"%d\"",
 		   PAD, FRAMES_TOP, d->inner, d->rows * d->pitch, d->font, d->whole, d->pitch, d->rows, d->o->inverted);
 	if (d->o->font)
 		svg_attribute(d->out, "font-family", d->o->font);
@@ -215,7 +218,7 @@ static void add_legend(struct drawing *d, unsigned y)
 		int kind;
 		const char *class, *text;
 	} entries[] = {
-		{FRAME_USER, "u5", "user"},   {FRAME_INLINE, "i5", "inlined"}, {FRAME_JIT, "j5", "JIT"},
+		{FRAME_USER, "u5", "user"},     {FRAME_INLINE, "i5", "inlined"}, {FRAME_JIT, "j5", "JIT"},
 		{FRAME_KERNEL, "k5", "kernel"}, {FRAME_NOTE, "n", "cut stack"},  {-1, "folded", "too narrow to draw"},
 	};
 	unsigned x = PAD;
@@ -224,8 +227,8 @@ static void add_legend(struct drawing *d, unsigned y)
 	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
 		if (!has_class(d, entries[i].kind))
 			continue;
-		buf_printf(d->out, "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"11\" height=\"11\" rx=\"2\"/>", entries[i].class, x,
-			   y - 10);
+		buf_printf(d->out, "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"11\" height=\"11\" rx=\"2\"/>",
+			   entries[i].class, x, y - 10);
 		buf_printf(d->out, "<text x=\"%u\" y=\"%u\">%s</text>", x + 16, y, entries[i].text);
 		x += 16 + strlen(entries[i].text) * 7 + 16;
 	}
@@ -277,7 +280,8 @@ static void add_footer(struct drawing *d, unsigned y)
 
 static const struct {
 	const char *name, *light;
-} backgrounds[] = {{"yellow", "#fbf7e6"}, {"blue", "#eef2fb"}, {"green", "#eef7ee"}, {"grey", "#f4f4f4"}, {"gray", "#f4f4f4"}};
+} backgrounds[] = {
+	{"yellow", "#fbf7e6"}, {"blue", "#eef2fb"}, {"green", "#eef7ee"}, {"grey", "#f4f4f4"}, {"gray", "#f4f4f4"}};
 
 static const char *background_of(const char *name)
 {
@@ -307,7 +311,8 @@ static void add_style(struct drawing *d)
 	buf_puts(d->out, "}\n");
 	buf_puts(d->out, style);
 	if (background)
-		buf_printf(d->out, "@media (prefers-color-scheme: light) { .flamegraph .bg { fill: %s } }\n", background);
+		buf_printf(d->out, "@media (prefers-color-scheme: light) { .flamegraph .bg { fill: %s } }\n",
+			   background);
 	buf_puts(d->out, "</style>\n");
 }
 
@@ -317,7 +322,8 @@ static void add_head(struct drawing *d, unsigned height)
 
 	buf_printf(d->out,
 		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		   "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" width=\"%u\" height=\"%u\" viewBox=\"0 0 %u %u\"%s>\n",
+		   "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" width=\"%u\" height=\"%u\" "
+		   "viewBox=\"0 0 %u %u\"%s>\n",
 		   d->width, height, d->width, height, d->o->width ? "" : " data-fluid=\"\"");
 	buf_puts(d->out, "<title>");
 	svg_text(d->out, title);

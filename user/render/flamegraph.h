@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A flame graph: one self-contained SVG file. Complete as a still picture; where scripts run it zooms, searches, flips and
- * follows the width of the window.
+ * A flame graph: one self-contained SVG file. Complete as a still picture; where scripts run it zooms, searches, flips
+ * and follows the width of the window.
  *
- * Safe for names that other users choose: everything foreign passes text_escape() and XML escaping, the script is the same
- * bytes in every file and writes to the document only through textContent and attributes. Same tree and options, same bytes.
+ * Safe for names that other users choose: everything foreign passes text_escape() and XML escaping, the script is the
+ * same bytes in every file and writes to the document only through textContent and attributes. Same tree and options,
+ * same bytes.
  *
- * For scripts that read the file: `svg.frames > g` are the rows (root first), their `g` children the boxes from left to right,
- * with data-v="START TOTAL" in samples; the first line of a box's <title> is the whole name.
+ * For scripts that read the file: `svg.frames > g` are the rows (root first), their `g` children the boxes from left to
+ * right, with data-v="START TOTAL" in samples; the first line of a box's <title> is the whole name.
  */
 #ifndef RENDER_FLAMEGRAPH_H
 #define RENDER_FLAMEGRAPH_H

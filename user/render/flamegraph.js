@@ -8,9 +8,11 @@
 	var svg = document.currentScript ? document.currentScript.closest("svg.flamegraph") :
 		document.querySelector("svg.flamegraph:not(.live)");
 	var frames = svg.querySelector(".frames"), rows = Array.from(frames.children);
-	var total = Number(frames.dataset.total), pitch = Number(frames.dataset.pitch), view = Number(frames.dataset.view);
+	var total = Number(frames.dataset.total), pitch = Number(frames.dataset.pitch);
+	var view = Number(frames.dataset.view); // rows in the picture
 	var inverted = frames.dataset.inverted === "1", prefix = frames.dataset.prefix || "";
-	var fluid = svg.hasAttribute("data-fluid"), full = Number(svg.getAttribute("width")), height = Number(svg.getAttribute("height"));
+	var fluid = svg.hasAttribute("data-fluid"), full = Number(svg.getAttribute("width"));
+	var height = Number(svg.getAttribute("height"));
 	var boxes = [], root, zoomed, first = 0, inner = full - 2 * PAD, column = 7.3, pattern = null;
 
 	function element(space, name, parent, attributes) {
@@ -28,7 +30,8 @@
 		rows.forEach(function (g, row) {
 			var k = 0;
 			below = Array.from(g.children).map(function (e) {
-				var v = e.getAttribute("data-v").split(" "), b = { e: e, row: row, start: Number(v[0]), total: Number(v[1]) };
+				var v = e.getAttribute("data-v").split(" ");
+				var b = { e: e, row: row, start: Number(v[0]), total: Number(v[1]) };
 				b.end = b.start + b.total;
 				b.rect = e.querySelector("rect");
 				b.text = e.querySelector("text");
@@ -55,11 +58,17 @@
 
 	// --- Labels: the same forms as label.c.
 
+	var WIDE = [[0x1100, 0x1160], [0x2e80, 0xa4d0], [0xac00, 0xd7a4], [0xf900, 0xfb00], [0xfe30, 0xfe70], [0xff00, 0xff61],
+		[0xffe0, 0xffe7], [0x1f300, 0x1fb00], [0x20000, 0x3fffe]];
+
 	function columns(s) {
 		var n = 0;
-		for (var c of s)
-			n += /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(c) ||
-				c.codePointAt(0) >= 0x1f300 ? 2 : 1;
+		if (/^[ -~]*$/.test(s))
+			return s.length;
+		for (var c of s) {
+			var code = c.codePointAt(0);
+			n += WIDE.some(function (w) { return code >= w[0] && code < w[1]; }) ? 2 : 1;
+		}
 		return n;
 	}
 
@@ -263,7 +272,8 @@
 	function found() {
 		var sum = 0, whole = zoomed === root ? total : zoomed.total, n = 0;
 		boxes.forEach(function (b) {
-			b.covered = !!b.parent && b.parent.shown && b.parent.row >= zoomed.row && (b.parent.match || b.parent.covered);
+			var p = b.parent;
+			b.covered = !!p && p.shown && p.row >= zoomed.row && (p.match || p.covered);
 			if (!b.match || !b.shown || b.row < zoomed.row)
 				return;
 			n++;
@@ -275,18 +285,18 @@
 		matched.title = n + " boxes";
 	}
 
-	// --- Tools at the top right, details of the box under the pointer at the bottom. Both stay in view when the page scrolls.
+	// --- Tools at the top right, details of the box under the pointer at the bottom. Both stay in view while scrolling.
 
 	var box = element(SVG, "foreignObject", svg, { y: 12, width: TOOLS, height: 34 });
 	var tools = element(XHTML, "div", box, { class: "tools" });
 	var matched = element(XHTML, "span", tools, { class: "found" });
 	var reset = element(XHTML, "button", tools, { type: "button", class: "reset" });
-	var input = element(XHTML, "input", tools, { type: "search", placeholder: "Search   /", "aria-label": "Search functions",
-		autocomplete: "off", spellcheck: "false" });
+	var input = element(XHTML, "input", tools, { type: "search", placeholder: "Search   /", autocomplete: "off",
+		spellcheck: "false", "aria-label": "Search functions" });
 	var bar = element(SVG, "g", svg, { class: "bar", display: "none" });
 	var barBox = element(SVG, "rect", bar, { x: PAD - 6, y: 0, height: BAR, rx: 5 });
 	var barText = element(SVG, "text", bar, { x: PAD, y: 15, class: "details" });
-	var textY = (svg.querySelector(".frames text") || { getAttribute: function () { return pitch - 6; } }).getAttribute("y");
+	var sample = svg.querySelector(".frames text"), textY = sample ? sample.getAttribute("y") : pitch - 6;
 	reset.textContent = "Reset zoom";
 	reset.hidden = true;
 	matched.hidden = true;
@@ -297,9 +307,8 @@
 			var lines = title(b).split("\n");
 			if (zoomed !== root && b.row >= zoomed.row)
 				lines[1] += " \u00b7 " + (100 * b.total / zoomed.total).toFixed(2) + "% of view";
-			text = lines[1];
-			text = (prefix ? prefix + " " : "") + cut(lines[0], Math.max(12, Math.floor(inner / column) - text.length - 4)) +
-				"   " + text;
+			var room = Math.floor(inner / column) - lines[1].length - prefix.length - 5;
+			text = (prefix ? prefix + " " : "") + cut(lines[0], Math.max(12, room)) + "   " + lines[1];
 		}
 		barText.textContent = text;
 		bar.setAttribute("display", b ? "inline" : "none");
@@ -359,7 +368,8 @@
 	}
 
 	function key(event) {
-		var find = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f", typing = event.target === input;
+		var find = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "f";
+		var typing = event.target === input;
 		if (!mine(event) || (typing && find))
 			return;
 		if (find || (event.key === "/" && !typing)) {

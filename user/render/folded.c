@@ -159,8 +159,8 @@ static int write_folded(struct buf *out, const struct profile *p, const struct v
 const struct format folded_format = {".folded", "folded stacks, one a line", write_folded};
 
 /*
- * Reading. A line mostly starts like the one before it, so the frames of the last line and where they end in it are kept:
- * those within the common prefix need no look-up.
+ * Reading. A line mostly starts like the one before it, so the frames of the last line and where they end in it are
+ * kept: those within the common prefix need no look-up.
  */
 struct reader {
 	struct profile *profile;
@@ -168,7 +168,11 @@ struct reader {
 	uint64_t total;
 	const char *last; /* the last line that was read, */
 	size_t last_n;    /* the length of its stack, */
-	VEC(struct { size_t end; uint32_t node; }) frames; /* and its frames: offset behind the name */
+	VEC(struct {
+		size_t end;
+		uint32_t node;
+	})
+	frames; /* and its frames: offset behind the name */
 };
 
 static bool is_note(const char *name, size_t n)

@@ -2,10 +2,10 @@
 /*
  * Folded stacks: "root;...;leaf COUNT" a line, as flamegraph.pl and everything after it reads them.
  *
- * The format has no escape, so what would break it is replaced when writing: ';' by ':', control bytes by \xNN, invalid UTF-8
- * by U+FFFD, a space before trailing digits by '_' (it would read as a second count), spaces at the end of a name and within
- * the first one (a comm) by '_'. Kinds are suffixes: _[k] kernel, _[i] inlined, _[j] JIT. Lines are sorted by bytes, and no stack
- * stands in two of them, so what was written once reads back and writes again as the same bytes.
+ * The format has no escape, so what would break it is replaced when writing: ';' by ':', control bytes by \xNN, invalid
+ * UTF-8 by U+FFFD, a space before trailing digits by '_' (it would read as a second count), spaces at the end of a name
+ * and within the first one (a comm) by '_'. Kinds are suffixes: _[k] kernel, _[i] inlined, _[j] JIT. Lines are sorted
+ * by bytes, and no stack stands in two of them, so what was written once reads back and writes again as the same bytes.
  */
 #ifndef RENDER_FOLDED_H
 #define RENDER_FOLDED_H
@@ -23,8 +23,8 @@ struct folded_errors {
 
 /*
  * Adds the stacks of any tool's folded output to `p`. Blank lines and "# " comments are skipped, CRLF and fractions
- * (truncated) are understood; a frame without a name becomes [empty]. The stacks keep their own roots: they belong to one
- * process without pid and comm.
+ * (truncated) are understood; a frame without a name becomes [empty]. The stacks keep their own roots: they belong to
+ * one process without pid and comm.
  */
 void folded_read(struct profile *p, const char *text, size_t n, struct folded_errors *errors);
 

@@ -13,8 +13,11 @@
 static size_t columns_of(uint32_t c)
 {
 	return (c >= 0x1100 && c < 0x1160) || (c >= 0x2E80 && c < 0xA4D0) || (c >= 0xAC00 && c < 0xD7A4) ||
-	       (c >= 0xF900 && c < 0xFB00) || (c >= 0xFE30 && c < 0xFE70) || (c >= 0xFF00 && c < 0xFF61) ||
-	       (c >= 0xFFE0 && c < 0xFFE7) || (c >= 0x1F300 && c < 0x1FB00) || (c >= 0x20000 && c < 0x3FFFE) ? 2 : 1;
+			       (c >= 0xF900 && c < 0xFB00) || (c >= 0xFE30 && c < 0xFE70) ||
+			       (c >= 0xFF00 && c < 0xFF61) || (c >= 0xFFE0 && c < 0xFFE7) ||
+			       (c >= 0x1F300 && c < 0x1FB00) || (c >= 0x20000 && c < 0x3FFFE) ?
+		       2 :
+		       1;
 }
 
 /* Bytes of s that take at most `columns`; how many they take is stored. */
@@ -64,7 +67,8 @@ static size_t without_arguments(const char *s, size_t n)
 	return i;
 }
 
-/* "std::map<int, char>::find" as "std::map<…>::find". Names with an operator in them are left alone: its < is no bracket. */
+/* "std::map<int, char>::find" as "std::map<…>::find". Names with an operator in them are left alone: its < is no
+ * bracket. */
 static void without_template_arguments(struct buf *out, const char *s, size_t n)
 {
 	size_t depth = 0;

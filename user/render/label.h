@@ -8,9 +8,10 @@
 #include <stddef.h>
 
 /*
- * Appends the most telling form of the name that takes at most `columns` of a fixed-width font: the whole name, without its
- * arguments, with template arguments as <…>, its last component, or the start of that with an ellipsis. Nothing when less
- * than 3 columns are left. `safe` went through text_escape(), the result is a part of it (and …), not XML-escaped yet.
+ * Appends the most telling form of the name that takes at most `columns` of a fixed-width font: the whole name, without
+ * its arguments, with template arguments as <…>, its last component, or the start of that with an ellipsis. Nothing
+ * when less than 3 columns are left. `safe` went through text_escape(), the result is a part of it (and …), not
+ * XML-escaped yet.
  */
 void label_fit(struct buf *out, const char *safe, size_t n, size_t columns);
 

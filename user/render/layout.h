@@ -13,8 +13,8 @@
 #define LAYOUT_FOLDED UINT32_MAX /* `node` of a box that stands for folded frames */
 
 struct layout_box {
-	uint32_t node; /* of the tree, or LAYOUT_FOLDED */
-	uint32_t row;  /* 0: the root */
+	uint32_t node;         /* of the tree, or LAYOUT_FOLDED */
+	uint32_t row;          /* 0: the root */
 	uint64_t start, total; /* samples */
 };
 
@@ -23,7 +23,7 @@ struct layout {
 	VEC(struct layout_box) boxes;
 	uint32_t rows;
 	uint64_t min_total; /* what was used in the end, in samples */
-	uint64_t folded;    /* samples whose own frame (the leaf) has no box; the rest is shown: sum = total of the root */
+	uint64_t folded; /* samples whose own frame (the leaf) has no box; the rest is shown: sum = total of the root */
 	uint64_t folded_frames;
 };
 

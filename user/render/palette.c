@@ -4,8 +4,9 @@
 #include <string.h>
 
 /*
- * Hues in degrees, first to last; saturation in %; lightness in % of the darkest shade on a dark page. Eyes see yellow and
- * green lighter than blue and red of the same lightness: with these values labels keep a contrast of 4.5:1 (WCAG 2, 1.4.3).
+ * Hues in degrees, first to last; saturation in %; lightness in % of the darkest shade on a dark page. Eyes see yellow
+ * and green lighter than blue and red of the same lightness: with these values labels keep a contrast of 4.5:1 (WCAG
+ * 2, 1.4.3).
  */
 struct tone {
 	int first, last, saturation, dark;
@@ -16,8 +17,14 @@ struct palette {
 	struct tone user, kernel;
 };
 
-#define COOL {204, 220, 60, 30}
-#define WARM {22, 36, 84, 27}
+#define COOL                                                                                                           \
+	{                                                                                                              \
+		204, 220, 60, 30                                                                                       \
+	}
+#define WARM                                                                                                           \
+	{                                                                                                              \
+		22, 36, 84, 27                                                                                         \
+	}
 
 static const struct palette palettes[] = {
 	{"hot java js perl wakeup chain", {14, 38, 88, 27}, COOL},

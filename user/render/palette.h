@@ -2,8 +2,8 @@
 /*
  * Colours of frames: the kind of code chooses the hue, a hash of the name the shade.
  *
- * The shade depends on nothing but the name, so one function has one colour in every graph, on every host, in every version:
- * FNV-1a (32 bits) over the UTF-8 bytes of the escaped name, folded (h ^ h >> 16), modulo PALETTE_SHADES.
+ * The shade depends on nothing but the name, so one function has one colour in every graph, on every host, in every
+ * version: FNV-1a (32 bits) over the UTF-8 bytes of the escaped name, folded (h ^ h >> 16), modulo PALETTE_SHADES.
  */
 #ifndef RENDER_PALETTE_H
 #define RENDER_PALETTE_H
@@ -17,7 +17,8 @@
 
 struct palette; /* opaque */
 
-/* By flamegraph.pl's name ("hot", "mem", "io", "java", "blue", ...); NULL or "" is the default. NULL when there is none. */
+/* By flamegraph.pl's name ("hot", "mem", "io", "java", "blue", ...); NULL or "" is the default. NULL when there is
+ * none. */
 const struct palette *palette_find(const char *name);
 
 unsigned palette_shade(const char *safe, size_t n);
