@@ -60,4 +60,26 @@ SKIP: {
 	is(count_matching(qr/^(?!split;)/, folded($r->{out})), 0, '-p: nothing but the target');
 	stop_command($_) for $load, $other;
 }
+SKIP: {
+	# A CPU that goes and comes back: its event would stay off for ever.
+	my $online = '/sys/devices/system/cpu/cpu1/online';
+	skip("no CPU can be taken offline", 4) unless $cpus >= 2 && -w $online && system("echo 1 > $online 2>/dev/null") == 0;
+	my $dir = scratch();
+	my @load = map { start_command(program('split')) } 1 .. $cpus;
+	my $pid = start_command({ out => "$dir/out", err => "$dir/err" }, $profile, '-a', '-f', '-v', '-F', 499, '-d', 7);
+	sleep(1);
+	spew($online, '0');
+	sleep(2);
+	spew($online, '1');
+	waitpid($pid, 0);
+	is($?, 0, 'hotplug: exit status');
+	stop_command($_) for @load;
+	my $a = accounting(slurp("$dir/err")) // {};
+	my ($cpu1) = slurp("$dir/err") =~ /^profile: CPU 1: (accounting: .*)$/m;
+	my $back = accounting($cpu1 // '') // {};
+	ok($a->{exact} && $back->{exact}, 'hotplug: the accounting is exact') or diag(slurp("$dir/err"));
+	# One second before and more than two after, of seven.
+	cmp_ok($back->{recorded} // 0, '>', 499 * 2.5, 'hotplug: the CPU is sampled again when it is back');
+	cmp_ok($back->{expected} // 0, '<', 499 * 6, 'hotplug: and not expected to be while it was away');
+}
 done_testing();

@@ -82,7 +82,7 @@ static void close_ring(struct ring *r)
 		return;
 	munmap(r->page, sysconf(_SC_PAGESIZE) + RING_BYTES);
 	close(r->fd);
-	r->fd = -1;
+	*r = (struct ring){.fd = -1};
 }
 
 /* Rings exist for exactly the CPUs that are online. Returns the first error of a CPU that could not be opened. */
