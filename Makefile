@@ -31,6 +31,7 @@ else
   Q := @
   say = @printf '  %-5s %s\n'
 endif
+SUBMAKE = $(MAKE) --no-print-directory $(if $(Q),-s)
 
 # The program: everything under user/, one object each. The tests link all of it but main().
 SRC := $(wildcard user/*/*.c)
@@ -84,7 +85,7 @@ $(B)/demo: packaging/demo.c
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra -O2 -g -fno-omit-frame-pointer -fno-optimize-sibling-calls -pthread -o $@ $<
 
 run: deps
-	$(Q)$(MAKE) --no-print-directory $(B)/profile $(B)/demo
+	$(Q)$(SUBMAKE) $(B)/profile $(B)/demo
 	$(Q)B=$(B) packaging/demo
 
 install: $(B)/profile
