@@ -1,315 +1,753 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The process table under scripted events: who was pid N at time T, what was mapped there. */
+/*
+ * The process table, fed with scripted events about pids that cannot exist (above any pid_max), so that /proc never answers
+ * for them; then with live processes of our own, where it does.
+ */
+#include "base/buf.h"
+#include "base/clock.h"
+#include "process/proc.h"
+#include "process/process.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
-#include "process/proc.h"
-#include "process/process.h"
+#define A 2000000001 /* pids; pid_max is 2^22 at most */
+#define B 2000000002
+#define C 2000000003
+#define LATER 1000000 /* a time after all scripted events */
 
-#define PID 4194001 /* above every pid_max: nothing in /proc interferes */
+/* The hooks count references as a symbolizer would: an "image" is a counter. */
+static long images, mapped_calls;
 
-static int images; /* references held */
-
-static void mapped(void *ctx, const struct process *p, struct mapping *m)
+static void on_mapped(void *ctx, const struct process *p, struct mapping *m)
 {
-	m->image = &images;
+	m->image = calloc(1, sizeof(int));
+	*(int *)m->image = 1;
 	images++;
+	mapped_calls++;
 }
 
-static void shared(void *ctx, struct mapping *m)
+static void on_shared(void *ctx, struct mapping *m)
 {
-	images += m->image != NULL;
+	++*(int *)m->image;
 }
 
-static void unmapped(void *ctx, struct mapping *m)
+static void on_unmapped(void *ctx, struct mapping *m)
 {
-	images -= m->image != NULL;
-}
-
-static struct process_table *t;
-static struct process_event e;
-
-static int set_up(void **state)
-{
-	struct process_hooks hooks = {mapped, shared, unmapped, NULL};
-
-	images = 0;
-	t = process_table_new(&hooks);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	process_table_free(t);
-	return images; /* every image that was taken is given back */
-}
-
-static void event(enum event_kind kind, uint64_t time, int32_t pid)
-{
-	memset(&e, 0, offsetof(struct process_event, mmap.path) + 1);
-	e.kind = kind;
-	e.time = time;
-	e.pid = e.tid = pid;
-}
-
-static void map(uint64_t time, int32_t pid, uint64_t start, uint64_t end, uint64_t offset, const char *path)
-{
-	event(EVENT_MMAP, time, pid);
-	e.mmap.start = start;
-	e.mmap.end = end;
-	e.mmap.offset = offset;
-	e.mmap.executable = true;
-	strcpy(e.mmap.path, path);
-	process_table_apply(t, &e);
-}
-
-static void comm(uint64_t time, int32_t pid, const char *name, bool exec)
-{
-	event(EVENT_COMM, time, pid);
-	e.comm.exec = exec;
-	strcpy(e.comm.comm, name);
-	process_table_apply(t, &e);
-}
-
-static void fork_event(uint64_t time, int32_t parent, int32_t child)
-{
-	event(EVENT_FORK, time, child);
-	e.fork.parent_pid = e.fork.parent_tid = parent;
-	process_table_apply(t, &e);
-}
-
-static const char *path_at(int32_t pid, uint64_t time, uint64_t address)
-{
-	struct process *p = process_table_find(t, pid, 0, time);
-	struct mapping *m = p ? process_mapping(p, address, time) : NULL;
-
-	return m ? m->path : NULL;
-}
-
-static const char *comm_at(int32_t pid, uint64_t time)
-{
-	struct process *p = process_table_find(t, pid, 0, time);
-
-	return p ? p->comm : NULL;
-}
-
-static void exec_in_place_is_another_process(void **state)
-{
-	comm(10, PID, "first", true);
-	map(11, PID, 0x1000, 0x2000, 0, "/bin/first");
-	comm(20, PID, "second", true);
-	map(21, PID, 0x1000, 0x2000, 0, "/bin/second");
-	assert_string_equal(comm_at(PID, 15), "first");
-	assert_string_equal(path_at(PID, 15, 0x1800), "/bin/first");
-	assert_string_equal(comm_at(PID, 25), "second");
-	assert_string_equal(path_at(PID, 25, 0x1800), "/bin/second");
-	assert_null(path_at(PID, 20, 0x1800));
-	assert_int_not_equal(process_table_find(t, PID, 0, 15)->serial, process_table_find(t, PID, 0, 25)->serial);
-}
-
-static void fork_shows_what_the_parent_had(void **state)
-{
-	comm(10, PID, "parent", true);
-	map(11, PID, 0x1000, 0x2000, 0, "/bin/parent");
-	fork_event(20, PID, PID + 1);
-	map(30, PID, 0x5000, 0x6000, 0, "/lib/later");
-	assert_string_equal(comm_at(PID + 1, 25), "parent");
-	assert_string_equal(path_at(PID + 1, 25, 0x1000), "/bin/parent");
-	assert_null(path_at(PID + 1, 35, 0x5000));
-	comm(40, PID + 1, "child", true);
-	assert_string_equal(comm_at(PID + 1, 45), "child");
-	assert_null(path_at(PID + 1, 45, 0x1000));
-}
-
-static void a_thread_is_no_process(void **state)
-{
-	comm(10, PID, "main", true);
-	event(EVENT_FORK, 20, PID);
-	e.tid = PID + 7;
-	e.fork.parent_pid = PID;
-	process_table_apply(t, &e);
-	event(EVENT_COMM, 21, PID);
-	e.tid = PID + 7;
-	strcpy(e.comm.comm, "worker");
-	process_table_apply(t, &e);
-	assert_string_equal(comm_at(PID, 30), "main");
-	assert_null(process_table_find(t, PID + 7, 0, 30));
-}
-
-static void a_reused_pid_is_another_process(void **state)
-{
-	comm(10, PID, "old", true);
-	map(11, PID, 0x1000, 0x2000, 0, "/bin/old");
-	process_table_find(t, PID, 5 * PROC_TICK_NS, 12);
-	event(EVENT_EXIT, 20, PID);
-	process_table_apply(t, &e);
-	fork_event(30, PID + 1, PID);
-	comm(31, PID, "new", true);
-	map(32, PID, 0x1000, 0x2000, 0, "/bin/new");
-	assert_string_equal(path_at(PID, 15, 0x1000), "/bin/old");
-	assert_string_equal(path_at(PID, 33, 0x1000), "/bin/new");
-	/* A late sample of the old one, told apart by when its process started. */
-	assert_string_equal(process_table_find(t, PID, 5 * PROC_TICK_NS, 15)->comm, "old");
-	assert_string_equal(process_table_find(t, PID, 9 * PROC_TICK_NS, 33)->comm, "new");
-}
-
-static void a_replaced_mapping_answers_older_samples(void **state)
-{
-	comm(10, PID, "p", true);
-	map(11, PID, 0x10000, 0x20000, 0x5000, "/lib/a");
-	map(20, PID, 0x14000, 0x18000, 0, "/lib/b");
-	assert_string_equal(path_at(PID, 15, 0x15000), "/lib/a");
-	assert_string_equal(path_at(PID, 25, 0x15000), "/lib/b");
-	assert_string_equal(path_at(PID, 25, 0x13FFF), "/lib/a");
-	assert_string_equal(path_at(PID, 25, 0x18000), "/lib/a");
-	/* The upper part still shows the same bytes of the file. */
-	assert_int_equal(process_mapping(process_table_find(t, PID, 0, 25), 0x18000, 25)->offset, 0x5000 + 0x8000);
-	process_table_expire(t, 21);
-	assert_null(path_at(PID, 15, 0x15000));
-	assert_string_equal(path_at(PID, 25, 0x15000), "/lib/b");
-}
-
-static void what_ended_stays_until_expired(void **state)
-{
-	struct process *p;
-
-	comm(10, PID, "gone", true);
-	map(11, PID, 0x1000, 0x2000, 0, "/bin/gone");
-	event(EVENT_EXIT, 20, PID);
-	process_table_apply(t, &e);
-	process_table_expire(t, 15); /* finds in /proc that it ended, now */
-	p = process_table_find(t, PID, 0, 18);
-	assert_non_null(p);
-	assert_int_not_equal(p->died, UINT64_MAX);
-	process_table_expire(t, clock_ns(CLOCK_MONOTONIC) + 1);
-	assert_null(process_table_find(t, PID, 0, 18));
-}
-
-static void random_maps_stay_disjoint(void **state)
-{
-	uint64_t random = 88172645463325252ull;
-	static char owner[256]; /* which mapping covers each page, kept the naive way */
-	char path[16];
-
-	comm(10, PID, "p", true);
-	memset(owner, 0, sizeof(owner));
-	for (int i = 1; i <= 3000; i++) {
-		random ^= random << 13;
-		random ^= random >> 7;
-		random ^= random << 17;
-		unsigned start = random % 240, length = 1 + (random >> 20) % 15;
-
-		snprintf(path, sizeof(path), "/%d", i % 100);
-		map(10 + i, PID, start * 4096, (start + length) * 4096, 0, path);
-		memset(owner + start, 1 + i % 100, length);
-		if (i % 50)
-			continue;
-		for (unsigned page = 0; page < 256; page++) {
-			const char *got = path_at(PID, 10 + i, page * 4096ull);
-
-			snprintf(path, sizeof(path), "/%d", owner[page] - 1);
-			assert_string_equal(got ? got : "/-1", path);
-		}
-		process_table_expire(t, 10 + i);
+	assert_true(*(int *)m->image > 0);
+	if (!--*(int *)m->image) {
+		free(m->image);
+		images--;
 	}
 }
 
-/* The live table against an independent look: this program's own main() and libc's getpid(). */
-static void scan_finds_this_process(void **state)
+static int set_up(void **state)
 {
+	struct process_hooks hooks = {on_mapped, on_shared, on_unmapped, NULL};
+
+	images = mapped_calls = 0;
+	*state = process_table_new(&hooks);
+	return 0;
+}
+
+/* Every image that was taken is given back. */
+static int tear_down(void **state)
+{
+	process_table_free(*state);
+	return images != 0;
+}
+
+static struct process_event event; /* large; one is enough */
+
+static void mmap_at(struct process_table *t, uint64_t time, int32_t pid, uint64_t start, uint64_t end, const char *path)
+{
+	event = (struct process_event){.kind = EVENT_MMAP, .time = time, .pid = pid, .tid = pid};
+	event.mmap.start = start;
+	event.mmap.end = end;
+	event.mmap.executable = path != NULL;
+	snprintf(event.mmap.path, sizeof(event.mmap.path), "%s", path ? path : "//anon");
+	process_table_apply(t, &event);
+}
+
+static void comm_at(struct process_table *t, uint64_t time, int32_t pid, int32_t tid, const char *comm, bool exec)
+{
+	event = (struct process_event){.kind = EVENT_COMM, .time = time, .pid = pid, .tid = tid};
+	event.comm.exec = exec;
+	snprintf(event.comm.comm, sizeof(event.comm.comm), "%s", comm);
+	process_table_apply(t, &event);
+}
+
+static void exec_at(struct process_table *t, uint64_t time, int32_t pid, const char *comm)
+{
+	comm_at(t, time, pid, pid, comm, true);
+}
+
+static void fork_at(struct process_table *t, uint64_t time, int32_t parent, int32_t pid)
+{
+	event = (struct process_event){.kind = EVENT_FORK, .time = time, .pid = pid, .tid = pid};
+	event.fork.parent_pid = event.fork.parent_tid = parent;
+	process_table_apply(t, &event);
+}
+
+static void exit_at(struct process_table *t, uint64_t time, int32_t pid, int32_t tid)
+{
+	event = (struct process_event){.kind = EVENT_EXIT, .time = time, .pid = pid, .tid = tid};
+	process_table_apply(t, &event);
+}
+
+/* What a sample of `pid` at `time` and `address` would be called: "COMM PATH+0xOFFSET". */
+static const char *sampled(struct process_table *t, int32_t pid, uint64_t time, uint64_t address)
+{
+	static char text[256];
+	struct process *p = process_table_find(t, pid, 0, time);
+	struct mapping *m = p ? process_mapping(p, address, time) : NULL;
+
+	if (!p)
+		return "nobody";
+	if (!m)
+		snprintf(text, sizeof(text), "%s ?", p->comm);
+	else
+		snprintf(text, sizeof(text), "%s %s+0x%" PRIx64, p->comm, m->path, address - m->start + m->offset);
+	return text;
+}
+
+#define expect(t, pid, time, address, text) assert_string_equal(sampled(t, pid, time, address), text)
+
+/* What the kernel tells of `sh` (pid A, started at 10) that forks `ls` (pid B, at 20, exec at 30). */
+static void shell_and_child(struct process_table *t)
+{
+	exec_at(t, 10, A, "sh");
+	mmap_at(t, 11, A, 0x1000, 0x3000, "/bin/sh");
+	mmap_at(t, 12, A, 0x8000, 0x9000, "/lib/libc.so");
+	fork_at(t, 20, A, B);
+	exec_at(t, 30, B, "ls");
+	mmap_at(t, 31, B, 0x1000, 0x2000, "/bin/ls");
+}
+
+static void test_fork_and_exec(void **state)
+{
+	struct process_table *t = *state;
+
+	shell_and_child(t);
+	expect(t, A, 40, 0x1234, "sh /bin/sh+0x234");
+	expect(t, B, 25, 0x1234, "sh /bin/sh+0x234"); /* between fork and exec */
+	expect(t, B, 25, 0x8000, "sh /lib/libc.so+0x0");
+	expect(t, B, 40, 0x1234, "ls /bin/ls+0x234");
+	expect(t, B, 40, 0x2234, "ls ?");
+	expect(t, B, 40, 0x8000, "ls ?");
+	expect(t, B, 19, 0x1234, "nobody");
+	expect(t, A, 11, 0x8000, "sh ?"); /* not mapped yet */
+	expect(t, A, 11, 0x1000, "sh /bin/sh+0x0");
+	assert_int_equal(mapped_calls, 3); /* the child's copies share what its parent opened */
+}
+
+static void test_exec_in_place(void **state)
+{
+	struct process_table *t = *state;
+	struct process *before, *after;
+
+	exec_at(t, 10, A, "sh");
+	mmap_at(t, 11, A, 0x1000, 0x3000, "/bin/sh");
+	assert_ptr_equal(process_table_find(t, A, 7 * PROC_TICK_NS, 12), process_table_find(t, A, 0, 12));
+	exec_at(t, 20, A, "env");
+	mmap_at(t, 21, A, 0x1000, 0x3000, "/bin/env");
+	before = process_table_find(t, A, 7 * PROC_TICK_NS, 19);
+	after = process_table_find(t, A, 7 * PROC_TICK_NS + 9, 20); /* same start: an exec keeps it */
+	assert_non_null(before);
+	assert_non_null(after);
+	assert_int_not_equal(before->serial, after->serial);
+	assert_int_equal(before->died, 20);
+	assert_int_equal(after->born, 20);
+	assert_int_equal(after->start_tick, 7);
+	expect(t, A, 15, 0x1000, "sh /bin/sh+0x0");
+	expect(t, A, 25, 0x1000, "env /bin/env+0x0");
+}
+
+static void test_vfork_and_exec(void **state)
+{
+	struct process_table *t = *state;
+
+	/* The parent is stopped from 20 until the child's exec at 21; they share the address space until then. */
+	exec_at(t, 10, A, "make");
+	mmap_at(t, 11, A, 0x1000, 0x2000, "/bin/make");
+	fork_at(t, 20, A, B);
+	exec_at(t, 21, B, "cc");
+	mmap_at(t, 22, B, 0x1000, 0x2000, "/bin/cc");
+	expect(t, B, 20, 0x1000, "make /bin/make+0x0");
+	expect(t, B, 23, 0x1000, "cc /bin/cc+0x0");
+	expect(t, A, 23, 0x1000, "make /bin/make+0x0");
+}
+
+static void test_threads(void **state)
+{
+	struct process_table *t = *state;
+	uint64_t serial;
+
+	exec_at(t, 10, A, "java");
+	serial = process_table_find(t, A, 0, 11)->serial;
+	event = (struct process_event){.kind = EVENT_FORK, .time = 12, .pid = A, .tid = A + 500};
+	event.fork.parent_pid = event.fork.parent_tid = A;
+	process_table_apply(t, &event);
+	comm_at(t, 13, A, A + 500, "GC thread", false);
+	assert_int_equal(process_table_find(t, A, 0, 14)->serial, serial);
+	expect(t, A, 14, 0, "java ?");
+	comm_at(t, 15, A, A, "renamed", false);
+	expect(t, A, 16, 0, "renamed ?");
+	assert_int_equal(process_table_count(t), 1);
+}
+
+/* One drain holds samples of both processes that had the pid. */
+static void test_pid_reuse(void **state)
+{
+	struct process_table *t = *state;
+
+	exec_at(t, 5, A, "cron");
+	mmap_at(t, 6, A, 0x1000, 0x2000, "/bin/cron");
+	fork_at(t, 10, A, B);
+	exec_at(t, 11, B, "one");
+	mmap_at(t, 12, B, 0x1000, 0x2000, "/bin/one");
+	assert_non_null(process_table_find(t, B, 100 * PROC_TICK_NS, 13));
+	exit_at(t, 20, B, B);
+	fork_at(t, 30, A, B);
+	exec_at(t, 31, B, "two");
+	mmap_at(t, 32, B, 0x1000, 0x2000, "/bin/two");
+	expect(t, B, 15, 0x1000, "one /bin/one+0x0");
+	expect(t, B, 21, 0x1000, "one /bin/one+0x0"); /* its exit takes a while */
+	expect(t, B, 33, 0x1000, "two /bin/two+0x0");
+	/* The start time of the sample tells them apart too. */
+	assert_string_equal(process_table_find(t, B, 130 * PROC_TICK_NS, 33)->comm, "two");
+	assert_string_equal(process_table_find(t, B, 100 * PROC_TICK_NS, 29)->comm, "one");
+	assert_null(process_table_find(t, B, 999 * PROC_TICK_NS, 9)); /* neither, and gone */
+}
+
+static void test_mapping_replaced(void **state)
+{
+	struct process_table *t = *state;
+
+	exec_at(t, 10, A, "x");
+	mmap_at(t, 11, A, 0x1000, 0x9000, "/old");
+	mmap_at(t, 20, A, 0x3000, 0x5000, "/new"); /* in the middle */
+	expect(t, A, 15, 0x3100, "x /old+0x2100");
+	expect(t, A, 20, 0x3100, "x /new+0x100");
+	expect(t, A, 25, 0x2fff, "x /old+0x1fff");
+	expect(t, A, 25, 0x5000, "x /old+0x4000");
+	mmap_at(t, 30, A, 0x4000, 0x6000, "/newer"); /* over the ends of two */
+	expect(t, A, 25, 0x4800, "x /new+0x1800");
+	expect(t, A, 35, 0x3fff, "x /new+0xfff");
+	expect(t, A, 35, 0x4800, "x /newer+0x800");
+	expect(t, A, 35, 0x6000, "x /old+0x5000");
+	expect(t, A, 15, 0x4800, "x /old+0x3800");
+	mmap_at(t, 40, A, 0, 0x10000, "/all");
+	expect(t, A, 45, 0x8fff, "x /all+0x8fff");
+	expect(t, A, 35, 0x8fff, "x /old+0x7fff");
+	assert_int_equal(process_table_find(t, A, 0, 45)->mappings.n, 1);
+}
+
+#define PAGES 256
+#define STEPS 64 /* between two expiries */
+
+/* Random mappings and cuts against the naive way: who owns each page, kept whole for every moment. */
+static void test_random_mappings(void **state)
+{
+	static uint8_t owner[STEPS][PAGES];
+	struct process_table *t = *state;
+	uint64_t random = 88172645463325252ull;
+	uint8_t *now, *past = owner[0];
+	char path[16];
+
+	exec_at(t, 10, A, "p");
+	for (uint64_t step = 1; step <= 50 * STEPS; step++, past = now) {
+		random ^= random << 13, random ^= random >> 7, random ^= random << 17;
+		uint64_t first = random % PAGES, n = 1 + (random >> 20) % (PAGES - first) % 40;
+		uint8_t who = (random >> 40) % 200;
+
+		now = owner[step % STEPS];
+		memmove(now, past, PAGES);
+		memset(now + first, who, n);
+		snprintf(path, sizeof(path), "/%u", who);
+		mmap_at(t, 10 + step, A, first * 4096, (first + n) * 4096, who ? path : NULL);
+		if (step % STEPS)
+			continue;
+		for (uint64_t s = step - STEPS + 1; s <= step; s++)
+			for (uint64_t page = 0; page < PAGES; page++) {
+				struct mapping *m = process_mapping(process_table_find(t, A, 0, 10 + s), page * 4096 + 5, 10 + s);
+
+				assert_int_equal(m ? atoi(m->path + 1) : 0, owner[s % STEPS][page]);
+			}
+		process_table_expire(t, 10 + step + 1);
+		assert_int_equal(process_table_find(t, A, 0, 10 + step)->replaced.n, 0);
+	}
+}
+
+/* What becomes data is code no more; munmap has no record, mprotect and mmap over it have. */
+static void test_no_code_any_more(void **state)
+{
+	struct process_table *t = *state;
+
+	exec_at(t, 10, A, "jit");
+	mmap_at(t, 11, A, 0x1000, 0x5000, "//anon");
+	mmap_at(t, 20, A, 0x2000, 0x3000, NULL);
+	expect(t, A, 15, 0x2800, "jit +0x1800");
+	expect(t, A, 25, 0x2800, "jit ?");
+	expect(t, A, 25, 0x1fff, "jit +0xfff");
+	expect(t, A, 25, 0x3000, "jit +0x2000");
+}
+
+static void test_told_twice(void **state)
+{
+	struct process_table *t = *state;
 	struct process *p;
-	struct mapping *m;
-	char exe[4096] = "";
+
+	exec_at(t, 10, A, "x");
+	mmap_at(t, 11, A, 0x1000, 0x2000, "/lib/a.so");
+	mmap_at(t, 12, A, 0x1000, 0x2000, "/lib/a.so");
+	p = process_table_find(t, A, 0, 13);
+	assert_int_equal(p->mappings.n, 1);
+	assert_int_equal(p->replaced.n, 0);
+	assert_int_equal(p->mappings.v[0]->since, 11);
+}
+
+/* An update replaced the library between dlclose() and dlopen(): the same path and place, another file. */
+static void test_other_file_at_one_path(void **state)
+{
+	struct process_table *t = *state;
+	struct process *p;
+
+	exec_at(t, 10, A, "x");
+	for (int i = 0; i < 2; i++) {
+		event = (struct process_event){.kind = EVENT_MMAP, .time = 11 + i, .pid = A, .tid = A};
+		event.mmap.start = 0x1000;
+		event.mmap.end = 0x2000;
+		event.mmap.executable = true;
+		event.mmap.id.build_id_len = 20;
+		event.mmap.id.build_id[19] = i;
+		strcpy(event.mmap.path, "/lib/a.so");
+		process_table_apply(t, &event);
+	}
+	p = process_table_find(t, A, 0, 13);
+	assert_int_equal(process_mapping(p, 0x1000, 11)->id.build_id[19], 0);
+	assert_int_equal(process_mapping(p, 0x1000, 12)->id.build_id[19], 1);
+}
+
+/* One that ran before us: known from its first event on, and for older samples too. */
+static void test_there_before_us(void **state)
+{
+	struct process_table *t = *state;
+
+	mmap_at(t, 50, A, 0x1000, 0x2000, "/lib/plugin.so");
+	assert_int_equal(process_table_find(t, A, 0, 10)->born, 0);
+	expect(t, A, 50, 0x1000, " /lib/plugin.so+0x0");
+	expect(t, A, 49, 0x1000, " ?");
+}
+
+/*
+ * A birth and some remapping, with every pair of neighbours swapped that concern one process: one that moves to another CPU
+ * may have its records read in the wrong order. Whatever the order, samples find the same.
+ */
+static void apply_nth(struct process_table *t, int n)
+{
+	switch (n) {
+	case 0:
+		exec_at(t, 10, A, "sh");
+		break;
+	case 1:
+		mmap_at(t, 11, A, 0x1000, 0x3000, "/bin/sh");
+		break;
+	case 2:
+		fork_at(t, 20, A, B);
+		break;
+	case 3:
+		mmap_at(t, 21, B, 0x7000, 0x8000, "/lib/early.so");
+		break;
+	case 4:
+		exec_at(t, 30, B, "ls");
+		break;
+	case 5:
+		mmap_at(t, 31, B, 0x1000, 0x3000, "/bin/ls");
+		break;
+	case 6:
+		mmap_at(t, 40, B, 0x2000, 0x3000, "/lib/part.so");
+		break;
+	case 7:
+		mmap_at(t, 50, B, 0x1000, 0x4000, "/lib/whole.so");
+		break;
+	}
+}
+
+static void expect_all(struct process_table *t)
+{
+	expect(t, A, 15, 0x1000, "sh /bin/sh+0x0");
+	expect(t, A, 60, 0x1000, "sh /bin/sh+0x0");
+	expect(t, B, 22, 0x1000, "sh /bin/sh+0x0");
+	expect(t, B, 22, 0x7000, "sh /lib/early.so+0x0");
+	expect(t, B, 32, 0x7000, "ls ?");
+	expect(t, B, 32, 0x2000, "ls /bin/ls+0x1000");
+	expect(t, B, 42, 0x1000, "ls /bin/ls+0x0");
+	expect(t, B, 42, 0x2000, "ls /lib/part.so+0x0");
+	expect(t, B, 55, 0x1000, "ls /lib/whole.so+0x0");
+	expect(t, B, 55, 0x2000, "ls /lib/whole.so+0x1000");
+	expect(t, B, 55, 0x3000, "ls /lib/whole.so+0x2000");
+}
+
+static void test_order(void **state)
+{
+	for (int swapped = 0; swapped < 8; swapped++) {
+		struct process_table *t;
+
+		if (swapped == 1)
+			continue;
+		set_up((void **)&t);
+		for (int i = 0; i < 8; i++)
+			apply_nth(t, i == swapped ? i + 1 : i == swapped + 1 ? i - 1 : i);
+		if (swapped == 7)
+			apply_nth(t, 7);
+		expect_all(t);
+		assert_int_equal(tear_down((void **)&t), 0);
+	}
+	/* The whole birth of B comes last first, from a CPU that was read before the one that forked it. */
+	for (int from = 3; from < 6; from++) {
+		struct process_table *t;
+
+		set_up((void **)&t);
+		for (int i = 0; i < 2; i++)
+			apply_nth(t, i);
+		for (int i = from; i < 8; i++)
+			apply_nth(t, i);
+		for (int i = 2; i < from; i++)
+			apply_nth(t, i);
+		expect_all(t);
+		assert_int_equal(tear_down((void **)&t), 0);
+	}
+}
+
+/* Nothing that ended is forgotten before its time, and everything afterwards. */
+static void test_expire(void **state)
+{
+	struct process_table *t = *state;
+
+	shell_and_child(t);
+	mmap_at(t, 50, A, 0x1000, 0x3000, "/bin/other");
+	assert_int_equal(process_table_count(t), 3);
+	process_table_expire(t, 30); /* B's first incarnation ended at 30: a sample at 29 may come */
+	assert_int_equal(process_table_count(t), 3);
+	expect(t, B, 29, 0x1000, "sh /bin/sh+0x0");
+	process_table_expire(t, 31);
+	assert_int_equal(process_table_count(t), 2);
+	expect(t, B, 29, 0x1000, "nobody");
+	expect(t, A, 49, 0x1000, "sh /bin/sh+0x0");
+	process_table_expire(t, 51);
+	expect(t, A, 49, 0x1000, "sh ?");
+	expect(t, A, 51, 0x1000, "sh /bin/other+0x0");
+	assert_int_equal(images, 3); /* libc of sh, ls, other */
+}
+
+/* B's pid is nobody's: that its exit ended the process is seen, and it is kept for one drain more. */
+static void test_exit(void **state)
+{
+	struct process_table *t = *state;
+
+	shell_and_child(t);
+	exit_at(t, 50, B, B);
+	process_table_expire(t, 60);
+	expect(t, B, 49, 0x1000, "ls /bin/ls+0x0");
+	process_table_expire(t, UINT64_MAX - 1);
+	expect(t, B, 49, 0x1000, "nobody");
+	expect(t, A, 49, 0x1000, "sh /bin/sh+0x0");
+	assert_int_equal(process_table_count(t), 1);
+}
+
+static void test_foreign_pids(void **state)
+{
+	struct process_table *t = *state;
+
+	mmap_at(t, 10, 0, 0x1000, 0x2000, "/x");
+	mmap_at(t, 10, -1, 0x1000, 0x2000, "/x");
+	fork_at(t, 11, A, -1);
+	exec_at(t, 11, 0, "x");
+	exit_at(t, 12, -1, -1);
+	assert_int_equal(process_table_count(t), 0);
+}
+
+/* Two days of forks leave nothing behind. */
+static void test_churn(void **state)
+{
+	struct process_table *t = *state;
+	uint64_t time = 100;
+
+	exec_at(t, 10, A, "sh");
+	mmap_at(t, 11, A, 0x1000, 0x3000, "/bin/sh");
+	for (int i = 0; i < 100000; i++) {
+		int32_t pid = B + i;
+
+		fork_at(t, time++, A, pid);
+		exec_at(t, time++, pid, "true");
+		mmap_at(t, time++, pid, 0x1000, 0x2000, "/bin/true");
+		exit_at(t, time++, pid, pid);
+		if (i % 1000 == 999) {
+			process_table_expire(t, time);
+			process_table_expire(t, UINT64_MAX - 1);
+		}
+	}
+	assert_int_equal(process_table_count(t), 1);
+	assert_int_equal(images, 1);
+	expect(t, A, time, 0x1000, "sh /bin/sh+0x0");
+}
+
+#define MANY 100000
+
+/* 100,000 processes at once, and 100,000 mappings in one of them; the last of them in the worst order, from the top down. */
+static void test_many(void **state)
+{
+	struct process_table *t = *state;
+
+	exec_at(t, 1, A, "init");
+	mmap_at(t, 2, A, 0x1000, 0x2000, "/init");
+	for (int i = 1; i <= MANY; i++)
+		fork_at(t, 2 + i, A, A + i);
+	for (int i = 1; i <= MANY; i += 997)
+		expect(t, A + i, LATER, 0x1000, "init /init+0x0");
+	assert_int_equal(process_table_count(t), MANY + 1);
+	for (uint64_t i = MANY / 20; i <= MANY; i++)
+		mmap_at(t, LATER, A, i * 0x2000, i * 0x2000 + 0x1000, "/lib/x");
+	for (uint64_t i = MANY / 20; --i;)
+		mmap_at(t, LATER, A, i * 0x2000, i * 0x2000 + 0x1000, "/lib/x");
+	assert_int_equal(process_table_find(t, A, 0, LATER)->mappings.n, MANY + 1);
+	for (uint64_t i = 1; i <= MANY; i += 997) {
+		expect(t, A, LATER, i * 0x2000 + 7, "init /lib/x+0x7");
+		expect(t, A, LATER, i * 0x2000 + 0x1000, "init ?");
+	}
+	mmap_at(t, LATER + 1, A, 0, UINT64_MAX, "/lib/y"); /* over all of them */
+	assert_int_equal(process_table_find(t, A, 0, LATER)->mappings.n, 1);
+}
+
+/* A process that maps without end cannot take our memory. */
+static void test_bounds(void **state)
+{
+	struct process_table *t = *state;
+	struct process *p;
+
+	exec_at(t, 1, A, "evil");
+	for (uint64_t i = 0; i < 300000; i++)
+		mmap_at(t, 2 + i, A, 0x1000, 0x2000, i % 2 ? "/a" : "/b");
+	p = process_table_find(t, A, 0, LATER);
+	assert_in_range(p->replaced.n, 1000, 10000);
+	expect(t, A, 2 + 300000 - 2, 0x1000, "evil /b+0x0"); /* the latest are kept */
+	for (uint64_t i = 0; i < 300000; i++)
+		mmap_at(t, LATER, A, i * 0x2000, i * 0x2000 + 0x1000, "/lib/x");
+	assert_in_range(p->mappings.n, MANY, 200000);
+}
+
+/* Against a reading of /proc/self/maps by sscanf. */
+static void test_scan_self(void **state)
+{
+	struct process_table *t = *state;
+	FILE *f = fopen("/proc/self/maps", "re");
+	unsigned long start, end, offset;
+	char line[8192], perms[5];
+	struct process *p;
+	int path, seen = 0;
+
+	assert_int_equal(process_table_scan(t, getpid()), 0);
+	p = process_table_find(t, getpid(), 0, clock_ns(CLOCK_MONOTONIC));
+	assert_non_null(p);
+	assert_int_equal(p->born, 0);
+	while (fgets(line, sizeof(line), f)) {
+		struct mapping *m;
+
+		line[strcspn(line, "\n")] = '\0';
+		assert_int_equal(sscanf(line, "%lx-%lx %4s %lx %*s %*s %n", &start, &end, perms, &offset, &path), 4);
+		m = process_mapping(p, start, LATER);
+		if (perms[2] != 'x') {
+			assert_null(m);
+			continue;
+		}
+		seen++;
+		assert_non_null(m);
+		assert_int_equal(m->start, start);
+		assert_int_equal(m->end, end);
+		assert_int_equal(m->offset, offset);
+		assert_string_equal(m->path, line + path);
+		assert_ptr_equal(process_mapping(p, end - 1, LATER), m);
+	}
+	fclose(f);
+	assert_int_equal(p->mappings.n, seen);
+	assert_int_equal(images, seen);
+}
+
+static pid_t sleeping_child(void)
+{
 	pid_t child = fork();
 
 	if (!child) {
 		pause();
 		_exit(0);
 	}
-	assert_int_equal(process_table_scan(t, child), 0);
-	p = process_table_find(t, child, 0, clock_ns(CLOCK_MONOTONIC));
+	return child;
+}
+
+/* Found by its sample alone; its end seen in /proc although no record told of it. */
+static void test_live_child(void **state)
+{
+	struct process_table *t = *state;
+	pid_t child = sleeping_child();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), tick;
+	struct process *p;
+
+	assert_int_equal(proc_start_tick(child, &tick), 0);
+	assert_null(process_table_find(t, child, (tick + 5) * PROC_TICK_NS, now)); /* a sample of who had the pid before */
+	p = process_table_find(t, child, tick * PROC_TICK_NS + 1234567, now);
 	assert_non_null(p);
-	assert_true(readlink("/proc/self/exe", exe, sizeof(exe) - 1) > 0);
-	m = process_mapping(p, (uintptr_t)scan_finds_this_process, clock_ns(CLOCK_MONOTONIC));
-	assert_non_null(m);
-	assert_string_equal(m->path, exe);
-	m = process_mapping(p, (uintptr_t)getpid, clock_ns(CLOCK_MONOTONIC));
-	assert_non_null(m);
-	assert_non_null(strstr(m->path, "libc"));
+	assert_int_equal(p->start_tick, tick);
+	assert_non_null(process_mapping(p, (uintptr_t)test_live_child, now)); /* a fork: our code is its code */
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
-	assert_int_equal(process_table_scan(t, child), -3 /* ESRCH */);
+	process_table_expire(t, now);
+	process_table_expire(t, UINT64_MAX - 1);
+	assert_int_equal(process_table_count(t), 0);
+	assert_null(process_table_find(t, child, tick * PROC_TICK_NS, now));
+	assert_int_equal(process_table_scan(t, child), -ESRCH);
 }
 
-static void stat_comm_may_hold_anything(void **state)
+/* A zombie that its parent does not wait for has ended all the same. */
+static void test_zombie(void **state)
 {
-	struct proc_stat s;
+	struct process_table *t = *state;
+	pid_t child = sleeping_child();
+	struct proc_stat st = {0};
 
-	assert_true(proc_parse_stat(&s, "7 (a) b) (c\n) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 3 0 98765 1 2"));
-	assert_string_equal(s.comm, "a) b) (c\n");
-	assert_int_equal(s.state, 'S');
-	assert_int_equal(s.threads, 3);
-	assert_int_equal(s.start_tick, 98765);
-	assert_false(proc_parse_stat(&s, "7 (x) S 1 2"));
-	assert_false(proc_parse_stat(&s, ""));
-	assert_false(proc_parse_stat(&s, "7 )x( S"));
+	assert_int_equal(process_table_scan(t, child), 0);
+	kill(child, SIGKILL);
+	while (st.state != 'Z') {
+		assert_int_equal(proc_read_stat(child, &st), 0);
+		usleep(1000);
+	}
+	exit_at(t, clock_ns(CLOCK_MONOTONIC), child, child);
+	process_table_expire(t, 1);
+	process_table_expire(t, UINT64_MAX - 1);
+	assert_int_equal(process_table_count(t), 0);
+	assert_int_equal(process_table_scan(t, child), -ESRCH);
+	waitpid(child, NULL, 0);
 }
 
-static void maps_lines(void **state)
+static void *live_on(void *arg)
 {
-	char plain[] = "7f00deadb000-7f00deadd000 r-xp 0001a000 fd:02 12345                      /usr/lib/with space.so (deleted)";
-	char newline[] = "400000-401000 rwxp 00000000 00:00 0 /tmp/a\\012b";
-	char anonymous[] = "7ffff7fc1000-7ffff7fc3000 r-xp 00000000 00:00 0                          [vdso]";
-	char bare[] = "400000-401000 ---p 00000000 00:00 0 ";
-	char bad[] = "400000 401000 r-xp", empty[] = "", reversed[] = "401000-400000 r-xp 00000000 00:00 0 ";
-	struct proc_mapping m;
-
-	assert_true(proc_parse_mapping(&m, plain));
-	assert_int_equal(m.start, 0x7f00deadb000);
-	assert_int_equal(m.end, 0x7f00deadd000);
-	assert_int_equal(m.offset, 0x1a000);
-	assert_int_equal(m.id.major, 0xfd);
-	assert_int_equal(m.id.minor, 2);
-	assert_int_equal(m.id.inode, 12345);
-	assert_true(m.executable);
-	assert_string_equal(m.path, "/usr/lib/with space.so (deleted)");
-	assert_true(proc_parse_mapping(&m, newline));
-	assert_string_equal(m.path, "/tmp/a\nb");
-	assert_true(proc_parse_mapping(&m, anonymous));
-	assert_string_equal(m.path, "[vdso]");
-	assert_true(proc_parse_mapping(&m, bare));
-	assert_false(m.executable);
-	assert_string_equal(m.path, "");
-	assert_false(proc_parse_mapping(&m, bad));
-	assert_false(proc_parse_mapping(&m, empty));
-	assert_false(proc_parse_mapping(&m, reversed));
+	pause();
+	return NULL;
 }
 
-#define TABLE_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+/* The main thread's exit is not the process's. */
+static void test_main_thread_exits_first(void **state)
+{
+	struct process_table *t = *state;
+	struct proc_stat st = {0};
+	pthread_t thread;
+	uint64_t serial;
+	pid_t child = fork();
+
+	if (!child) {
+		pthread_create(&thread, NULL, live_on, NULL);
+		pthread_exit(NULL);
+	}
+	while (st.state != 'Z') {
+		assert_int_equal(proc_read_stat(child, &st), 0);
+		usleep(1000);
+	}
+	assert_int_equal(process_table_scan(t, child), 0);
+	serial = process_table_find(t, child, 0, LATER)->serial;
+	exit_at(t, clock_ns(CLOCK_MONOTONIC), child, child);
+	process_table_expire(t, 1);
+	process_table_expire(t, UINT64_MAX - 1);
+	assert_int_equal(process_table_find(t, child, 0, LATER)->serial, serial);
+	assert_non_null(process_mapping(process_table_find(t, child, 0, LATER), (uintptr_t)live_on, LATER));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+}
+
+/* The repair after lost records: a mapping that is gone ends, one that was never told of is found, the dead are dead. */
+static void test_rescan(void **state)
+{
+	struct process_table *t = *state;
+	char *old = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *new;
+	uint64_t before;
+	struct process *p;
+
+	old += 4096;
+	mprotect(old, 4096, PROT_READ | PROT_EXEC);
+	assert_int_equal(process_table_scan(t, getpid()), 0);
+	shell_and_child(t);
+	mprotect(old, 4096, PROT_NONE);
+	new = mmap(NULL, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	before = clock_ns(CLOCK_MONOTONIC);
+	assert_int_equal(process_table_scan_all(t, clock_ns(CLOCK_MONOTONIC), NULL), 0);
+	p = process_table_find(t, getpid(), 0, before);
+	assert_non_null(process_mapping(p, (uintptr_t)new + 4096, UINT64_MAX));
+	assert_null(process_mapping(p, (uintptr_t)old, UINT64_MAX));
+	assert_non_null(process_mapping(p, (uintptr_t)old, before - 1)); /* samples of then */
+	munmap(new, 8192);
+	munmap(old - 4096, 3 * 4096);
+	expect(t, A, 40, 0x1234, "sh /bin/sh+0x234"); /* died just now */
+	assert_true(process_table_find(t, A, 0, 40)->died >= before);
+	assert_true(process_table_find(t, B, 0, 40)->died >= before);
+	process_table_expire(t, UINT64_MAX - 1);
+	expect(t, A, 40, 0x1234, "nobody");
+}
+
+/* munmap has no record; a process that maps and unmaps code for ever is looked at again. */
+static void test_unmapped_code_is_forgotten(void **state)
+{
+	struct process_table *t = *state;
+	struct process *p;
+
+	assert_int_equal(process_table_scan(t, getpid()), 0);
+	for (uint64_t i = 0; i < 20000; i++) /* addresses at which nothing is mapped */
+		mmap_at(t, clock_ns(CLOCK_MONOTONIC), getpid(), 0x100000 + i * 0x2000, 0x101000 + i * 0x2000, "/gone");
+	p = process_table_find(t, getpid(), 0, clock_ns(CLOCK_MONOTONIC));
+	assert_true(p->mappings.n < 10000);
+	assert_non_null(process_mapping(p, (uintptr_t)live_on, UINT64_MAX));
+}
 
 int main(void)
 {
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
-		TABLE_TEST(exec_in_place_is_another_process),
-		TABLE_TEST(fork_shows_what_the_parent_had),
-		TABLE_TEST(a_thread_is_no_process),
-		TABLE_TEST(a_reused_pid_is_another_process),
-		TABLE_TEST(a_replaced_mapping_answers_older_samples),
-		TABLE_TEST(what_ended_stays_until_expired),
-		TABLE_TEST(random_maps_stay_disjoint),
-		TABLE_TEST(scan_finds_this_process),
-		cmocka_unit_test(stat_comm_may_hold_anything),
-		cmocka_unit_test(maps_lines),
+		TEST(test_fork_and_exec),
+		TEST(test_exec_in_place),
+		TEST(test_vfork_and_exec),
+		TEST(test_threads),
+		TEST(test_pid_reuse),
+		TEST(test_mapping_replaced),
+		TEST(test_random_mappings),
+		TEST(test_no_code_any_more),
+		TEST(test_told_twice),
+		TEST(test_other_file_at_one_path),
+		TEST(test_there_before_us),
+		cmocka_unit_test(test_order),
+		TEST(test_expire),
+		TEST(test_exit),
+		TEST(test_foreign_pids),
+		TEST(test_churn),
+		TEST(test_many),
+		TEST(test_bounds),
+		TEST(test_scan_self),
+		TEST(test_live_child),
+		TEST(test_zombie),
+		TEST(test_main_thread_exits_first),
+		TEST(test_rescan),
+		TEST(test_unmapped_code_is_forgotten),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

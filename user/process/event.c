@@ -77,7 +77,7 @@ static void decode_mmap2(struct process_event *e, struct reader *r, uint16_t mis
 	e->mmap.executable = take_u32(r) & PROT_EXEC;
 	take_u32(r); /* flags */
 	take_string(r, e->mmap.path, sizeof(e->mmap.path));
-	if (e->mmap.end < e->mmap.start)
+	if (e->mmap.end <= e->mmap.start)
 		r->ok = false;
 }
 
@@ -113,7 +113,8 @@ int process_event_decode(struct process_event *ret, const void *record, size_t n
 	/* The sample_id { u32 pid, tid; u64 time; } ends the record; strings stop before it. */
 	id = (struct reader){(const char *)record + h.size - 16, 16, true};
 	r.left = h.size - sizeof(h) - 16;
-	take_u64(&id);
+	ret->pid = take_u32(&id);
+	ret->tid = take_u32(&id);
 	ret->time = take_u64(&id);
 	switch (h.type) {
 	case PERF_RECORD_MMAP2:
@@ -131,6 +132,10 @@ int process_event_decode(struct process_event *ret, const void *record, size_t n
 	case PERF_RECORD_LOST:
 		ret->kind = EVENT_LOST;
 		take_u64(&r); /* event id */
+		ret->lost.count = take_u64(&r);
+		break;
+	case PERF_RECORD_LOST_SAMPLES:
+		ret->kind = EVENT_LOST;
 		ret->lost.count = take_u64(&r);
 		break;
 	default:

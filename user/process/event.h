@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the kernel says about processes: the perf side-band records, decoded from their bytes.
- * Layout: linux/perf_event.h, PERF_RECORD_MMAP2, _COMM, _FORK, _EXIT, _LOST, each followed by `struct sample_id` as asked
- * for with sample_id_all and SIDE_BAND_SAMPLE_TYPE. Times are CLOCK_MONOTONIC (attr.use_clockid).
+ * Layout: linux/perf_event.h, PERF_RECORD_MMAP2, _COMM, _FORK, _EXIT, _LOST, _LOST_SAMPLES, each followed by
+ * `struct sample_id` as asked for with sample_id_all and SIDE_BAND_SAMPLE_TYPE. Times are CLOCK_MONOTONIC
+ * (attr.use_clockid).
  */
 #ifndef PROCESS_EVENT_H
 #define PROCESS_EVENT_H
@@ -28,7 +29,7 @@ enum event_kind { EVENT_MMAP, EVENT_COMM, EVENT_FORK, EVENT_EXIT, EVENT_LOST };
 struct process_event {
 	enum event_kind kind;
 	uint64_t time;
-	int32_t pid, tid;
+	int32_t pid, tid; /* whom it is about; of EVENT_LOST: who ran. 0 or -1: not in our pid namespace */
 	union {
 		struct {
 			uint64_t start, end, offset;
@@ -51,7 +52,7 @@ struct process_event {
 
 /*
  * Decodes one record of n bytes. Returns 1 for an event, 0 for a record of another type, -EBADMSG for one that does not
- * fit its own size.
+ * fit its own size; *ret means something only after 1.
  */
 int process_event_decode(struct process_event *ret, const void *record, size_t n);
 

@@ -2,13 +2,24 @@
 #include "process/proc.h"
 
 #include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
 
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-#define MAPS_BYTES_MAX (256u << 20) /* a process may have millions of mappings; more than this is hostile */
+#define PF_KTHREAD 0x00200000 /* linux/sched.h; shown in field 9 of stat */
+
+/* A line of maps: six fields and a path in which each of 4,095 bytes may be a newline, shown as four. */
+#define LINE_BYTES_MAX (128 + 4 * PATH_MAX)
 
 bool proc_parse_stat(struct proc_stat *ret, const char *text)
 {
@@ -25,12 +36,14 @@ bool proc_parse_stat(struct proc_stat *ret, const char *text)
 	memcpy(ret->comm, open + 1, n);
 	ret->state = close[2];
 	text = close + 3;
-	/* Field 3 is the state; 20 is the number of threads, 22 the start time. */
+	/* Field 3 is the state; 9 the flags, 20 the number of threads, 22 the start time. */
 	for (int field = 4; field <= 22; field++) {
 		uint64_t v = strtoull(text, &end, 10);
 
 		if (end == text)
 			return false;
+		if (field == 9)
+			ret->kernel = v & PF_KTHREAD;
 		if (field == 20)
 			ret->threads = v;
 		if (field == 22)
@@ -40,13 +53,21 @@ bool proc_parse_stat(struct proc_stat *ret, const char *text)
 	return true;
 }
 
-/* A hexadecimal number followed by `stop`. */
-static bool parse_hex(char **p, char stop, uint64_t *ret)
+bool proc_ended(const struct proc_stat *stat)
+{
+	return stat->state == 'X' || (stat->state == 'Z' && stat->threads <= 1);
+}
+
+/* A number followed by `stop`, without the signs and blanks that strtoull() would take. */
+static bool parse_number(char **p, int base, char stop, uint64_t *ret)
 {
 	char *end;
 
-	*ret = strtoull(*p, &end, 16);
-	if (end == *p || *end != stop)
+	if (!isxdigit((unsigned char)**p))
+		return false;
+	errno = 0;
+	*ret = strtoull(*p, &end, base);
+	if (errno || end == *p || *end != stop)
 		return false;
 	*p = end + 1;
 	return true;
@@ -72,46 +93,37 @@ static void undo_newlines(char *path)
 bool proc_parse_mapping(struct proc_mapping *ret, char *line)
 {
 	uint64_t major, minor;
-	char *end;
 
 	memset(ret, 0, sizeof(*ret));
-	if (!parse_hex(&line, '-', &ret->start) || !parse_hex(&line, ' ', &ret->end) || strnlen(line, 5) < 5 || line[4] != ' ')
+	if (!parse_number(&line, 16, '-', &ret->start) || !parse_number(&line, 16, ' ', &ret->end))
+		return false;
+	if (strnlen(line, 5) < 5 || line[4] != ' ' || ret->end <= ret->start)
 		return false;
 	ret->executable = line[2] == 'x';
 	line += 5;
-	if (!parse_hex(&line, ' ', &ret->offset) || !parse_hex(&line, ':', &major) || !parse_hex(&line, ' ', &minor))
+	if (!parse_number(&line, 16, ' ', &ret->offset) || !parse_number(&line, 16, ':', &major) ||
+	    !parse_number(&line, 16, ' ', &minor) || !parse_number(&line, 10, ' ', &ret->id.inode))
 		return false;
 	ret->id.major = major;
 	ret->id.minor = minor;
-	ret->id.inode = strtoull(line, &end, 10);
-	if (end == line)
-		return false;
-	ret->path = end + strspn(end, " ");
-	undo_newlines((char *)ret->path);
-	return ret->end > ret->start;
-}
-
-static int read_proc(int32_t pid, const char *file, size_t max, struct buf *text)
-{
-	char path[64];
-	int ret;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
-	ret = file_read(path, max, text);
-	if (!ret && !text->v)
-		buf_puts(text, "");
-	return ret == -ENOENT ? -ESRCH : ret;
+	line += strspn(line, " ");
+	undo_newlines(line);
+	ret->path = line;
+	return true;
 }
 
 int proc_read_stat(int32_t pid, struct proc_stat *ret)
 {
 	struct buf text = {0};
-	int code = read_proc(pid, "stat", 4096, &text);
+	char path[64];
+	int code;
 
-	if (!code && !proc_parse_stat(ret, text.v))
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	code = file_read(path, 4096, &text);
+	if (!code && !proc_parse_stat(ret, text.v ? text.v : ""))
 		code = -EBADMSG;
 	buf_free(&text);
-	return code;
+	return code == -ENOENT ? -ESRCH : code;
 }
 
 int proc_start_tick(int32_t pid, uint64_t *ret)
@@ -124,7 +136,99 @@ int proc_start_tick(int32_t pid, uint64_t *ret)
 	return code;
 }
 
-int proc_read_maps(int32_t pid, struct buf *text)
+typedef void mapping_fn(void *ctx, const struct proc_mapping *m);
+
+/* Hands out the whole lines of text[0 .. n). Returns the number of bytes they take. */
+static size_t take_lines(char *text, size_t n, mapping_fn *fn, void *ctx, int *count)
 {
-	return read_proc(pid, "maps", MAPS_BYTES_MAX, text);
+	struct proc_mapping m;
+	char *line = text, *end;
+
+	for (; (end = memchr(line, '\n', text + n - line)); line = end + 1) {
+		*end = '\0';
+		if (!proc_parse_mapping(&m, line))
+			continue;
+		++*count;
+		if (m.executable)
+			fn(ctx, &m);
+	}
+	return line - text;
+}
+
+/* Drops the rest of a line that was too long. Returns the bytes that are left; *skip stays true while its end is to come. */
+static size_t skip_line(char *text, size_t n, bool *skip)
+{
+	char *end = memchr(text, '\n', n);
+
+	if (!end)
+		return 0;
+	*skip = false;
+	n -= end + 1 - text;
+	memmove(text, end + 1, n);
+	return n;
+}
+
+static int read_maps(const char *path, mapping_fn *fn, void *ctx)
+{
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+	auto_free char *text = xmalloc(2 * LINE_BYTES_MAX);
+	size_t have = 0, used;
+	bool skip = false;
+	ssize_t n;
+	int count = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while ((n = read(fd, text + have, 2 * LINE_BYTES_MAX - have))) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		have += n;
+		if (skip)
+			have = skip_line(text, have, &skip);
+		used = take_lines(text, have, fn, ctx, &count);
+		have -= used;
+		memmove(text, text + used, have);
+		if (have > LINE_BYTES_MAX) { /* directories nested deeper than any path may be long: the mapping counts, not its name */
+			text[have - 1] = '\n';
+			take_lines(text, have, fn, ctx, &count);
+			have = 0;
+			skip = true;
+		}
+	}
+	return count;
+}
+
+/* The main thread has no memory any more; any thread that runs on shows the same. */
+static int read_thread_maps(int32_t pid, mapping_fn *fn, void *ctx)
+{
+	char path[64];
+	uint64_t tid;
+	struct dirent *d;
+	int ret = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", pid);
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? -ESRCH : -errno;
+	while (ret <= 0 && (d = readdir(dir))) {
+		if (text_u64(d->d_name, &tid) || tid == (uint64_t)pid)
+			continue;
+		snprintf(path, sizeof(path), "/proc/%d/task/%" PRIu64 "/maps", pid, tid);
+		ret = read_maps(path, fn, ctx);
+	}
+	closedir(dir);
+	return ret;
+}
+
+int proc_read_maps(int32_t pid, mapping_fn *fn, void *ctx)
+{
+	char path[64];
+	int ret;
+
+	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
+	ret = read_maps(path, fn, ctx);
+	return ret ? ret : read_thread_maps(pid, fn, ctx);
 }

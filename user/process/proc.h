@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What /proc says of one process (proc(5)). The text is parsed by pure functions; paths in it are hostile. */
+/* What /proc says of one process (proc(5)). The text is parsed by pure functions; comms and paths in it are hostile. */
 #ifndef PROCESS_PROC_H
 #define PROCESS_PROC_H
 
-#include "base/buf.h"
 #include "process/event.h"
 
 #include <stdbool.h>
@@ -14,8 +13,9 @@
 struct proc_stat {
 	char comm[16];
 	char state; /* 'R', 'S', 'Z', ... */
+	bool kernel; /* a kernel thread: its comm may carry what it works on ("kworker/0:1-events") */
 	uint64_t start_tick;
-	uint64_t threads;
+	uint64_t threads; /* one that ended and nobody waited for counts */
 };
 
 struct proc_mapping {
@@ -29,10 +29,17 @@ struct proc_mapping {
 bool proc_parse_stat(struct proc_stat *ret, const char *text);
 /* One line of /proc/PID/maps without its newline. Cuts the path out of `line` in place, undoing the kernel's \012. */
 bool proc_parse_mapping(struct proc_mapping *ret, char *line);
+/* Has the whole process ended? A main thread that ended first is a zombie too while its threads run on. */
+bool proc_ended(const struct proc_stat *stat);
 
 /* 0 or a negative errno; -ESRCH when there is no such process. */
 int proc_read_stat(int32_t pid, struct proc_stat *ret);
 int proc_start_tick(int32_t pid, uint64_t *ret);
-int proc_read_maps(int32_t pid, struct buf *text);
+/*
+ * Calls `fn` for each executable mapping, in ascending order. Line by line: the whole text of a process that maps long paths
+ * tens of thousands of times is hundreds of megabytes. Asks a living thread when the main thread has ended. Returns the number
+ * of mappings of any kind, 0 for a kernel thread, or a negative errno.
+ */
+int proc_read_maps(int32_t pid, void (*fn)(void *ctx, const struct proc_mapping *m), void *ctx);
 
 #endif

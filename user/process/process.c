@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/table.h"
+#include "base/text.h"
+#include "process/mappings.h"
 #include "process/proc.h"
 
 #include <dirent.h>
@@ -12,20 +14,31 @@
 
 #define NEVER UINT64_MAX
 
-/* All incarnations that one pid had and that are not expired, oldest first. */
+/* From a task's EXIT record until /proc shows that it ended; a preempted one takes its time. */
+#define EXIT_SETTLES_NS NS_PER_SEC
+/* munmap() has no record: after so many mappings, and at least as many as are left, /proc is asked which of them are. */
+#define MAPPINGS_CHECKED 4096
+/* So many pids without a process are kept before their entries are given back. */
+#define VACANT_MAX 1024
+
+/* All incarnations that one pid had and that are not expired, ascending by birth. */
 struct pid_entry {
 	int32_t pid;
-	bool check; /* a thread of it exited */
+	bool ended;      /* listed in `ended` */
+	uint64_t exited; /* listed in `exits`: when the last of its threads did so; else 0 */
 	VEC(struct process *) incarnations;
 };
 
 struct process_table {
 	struct process_hooks hooks;
-	VEC(struct pid_entry) entries; /* freed pids keep their place: a pid comes back */
+	VEC(struct pid_entry) entries;
 	struct table by_pid;
-	VEC(int32_t) to_check; /* pids with `check` set */
-	VEC(int32_t) ended;    /* pids with something to expire */
+	size_t vacant;        /* entries without incarnations */
+	size_t count;         /* incarnations */
+	VEC(int32_t) exits;   /* pids that may have ended */
+	VEC(int32_t) ended;   /* pids with something to expire */
 	uint64_t next_serial;
+	uint64_t scans;
 };
 
 static bool same_pid(const void *ctx, uint32_t id, const void *key)
@@ -35,7 +48,7 @@ static bool same_pid(const void *ctx, uint32_t id, const void *key)
 	return t->entries.v[id].pid == *(const int32_t *)key;
 }
 
-static struct pid_entry *find_entry(struct process_table *t, int32_t pid)
+static struct pid_entry *find_entry(const struct process_table *t, int32_t pid)
 {
 	uint32_t id = table_find(&t->by_pid, hash_mix(0, (uint32_t)pid), same_pid, t, &pid);
 
@@ -49,6 +62,7 @@ static struct pid_entry *get_entry(struct process_table *t, int32_t pid)
 	if (e)
 		return e;
 	table_add(&t->by_pid, hash_mix(0, (uint32_t)pid), t->entries.n);
+	t->vacant++;
 	e = vec_push(&t->entries);
 	*e = (struct pid_entry){.pid = pid};
 	return e;
@@ -59,140 +73,109 @@ static struct process *newest(const struct pid_entry *e)
 	return e && e->incarnations.n ? e->incarnations.v[e->incarnations.n - 1] : NULL;
 }
 
-static struct process *running(struct process_table *t, int32_t pid)
+static struct process *running(const struct process_table *t, int32_t pid)
 {
 	struct process *p = newest(find_entry(t, pid));
 
 	return p && p->died == NEVER ? p : NULL;
 }
 
-static void release(struct process_table *t, struct mapping *m)
+/* The newest incarnation that was born by `time`; it may have died since. */
+static struct process *born_by(const struct process_table *t, int32_t pid, uint64_t time)
 {
-	t->hooks.unmapped(t->hooks.ctx, m);
-	free(m->path);
+	struct pid_entry *e = find_entry(t, pid);
+
+	for (size_t i = e ? e->incarnations.n : 0; i--;)
+		if (e->incarnations.v[i]->born <= time)
+			return e->incarnations.v[i];
+	return NULL;
 }
 
-static void free_process(struct process_table *t, struct process *p)
+static void list_ended(struct process_table *t, int32_t pid)
 {
-	for (size_t i = 0; i < p->mappings.n; i++)
-		release(t, &p->mappings.v[i]);
-	for (size_t i = 0; i < p->replaced.n; i++)
-		release(t, &p->replaced.v[i]);
-	vec_free(&p->mappings);
-	vec_free(&p->replaced);
-	free(p);
+	struct pid_entry *e = get_entry(t, pid);
+
+	if (!e->ended)
+		*vec_push(&t->ended) = pid;
+	e->ended = true;
+}
+
+static void list_exit(struct process_table *t, int32_t pid, uint64_t time)
+{
+	struct pid_entry *e = find_entry(t, pid);
+
+	if (!e)
+		return;
+	if (!e->exited)
+		*vec_push(&t->exits) = pid;
+	e->exited = time;
 }
 
 static void end_process(struct process_table *t, struct process *p, uint64_t time)
 {
 	p->died = time;
-	*vec_push(&t->ended) = p->pid;
+	list_ended(t, p->pid);
 }
 
-/* A new incarnation; one that still runs under this pid has ended without our being told. */
+/*
+ * A new incarnation from `time` on. One that ran under this pid has ended then without our being told, and what it mapped
+ * since then was this one's.
+ */
 static struct process *begin_process(struct process_table *t, int32_t pid, uint64_t time)
 {
-	struct process *old = running(t, pid), *p = xcalloc(1, sizeof(*p));
+	struct pid_entry *e = get_entry(t, pid);
+	struct process *p = xcalloc(1, sizeof(*p)), *before, *after;
+	size_t i = e->incarnations.n;
 
-	if (old)
-		end_process(t, old, time);
+	while (i && e->incarnations.v[i - 1]->born > time)
+		i--;
+	before = i ? e->incarnations.v[i - 1] : NULL;
+	after = i < e->incarnations.n ? e->incarnations.v[i] : NULL;
 	p->pid = pid;
 	p->serial = ++t->next_serial;
 	p->born = time;
-	p->died = NEVER;
-	*vec_push(&get_entry(t, pid)->incarnations) = p;
+	p->died = after ? after->born : NEVER;
+	t->vacant -= !e->incarnations.n;
+	t->count++;
+	vec_reserve(&e->incarnations, 1);
+	memmove(e->incarnations.v + i + 1, e->incarnations.v + i, (e->incarnations.n - i) * sizeof(p));
+	e->incarnations.v[i] = p;
+	e->incarnations.n++;
+	if (after)
+		list_ended(t, pid);
+	if (before && before->died > time) {
+		mappings_take(p, before, time);
+		end_process(t, before, time);
+	}
 	return p;
 }
 
-/* Index of the first live mapping that ends above `address`. */
-static size_t first_above(const struct process *p, uint64_t address)
+/* A process that an event speaks of before its birth was told. It was there before us, or its records come late or never. */
+static struct process *assume_process(struct process_table *t, int32_t pid, uint64_t time)
 {
-	size_t low = 0, high = p->mappings.n;
+	struct process *p = begin_process(t, pid, newest(find_entry(t, pid)) ? time : 0);
 
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->mappings.v[middle].end <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	p->assumed = time;
+	list_exit(t, pid, time); /* nor may its end ever be told */
+	return p;
 }
 
-static void insert_at(struct process *p, size_t i, struct mapping m)
+/* Who the event is about. NULL for one that is older than all we know. */
+static struct process *whose(struct process_table *t, const struct process_event *e)
 {
-	vec_push(&p->mappings);
-	memmove(p->mappings.v + i + 1, p->mappings.v + i, (p->mappings.n - 1 - i) * sizeof(m));
-	p->mappings.v[i] = m;
-}
+	struct process *p = born_by(t, e->pid, e->time);
 
-static struct mapping copy_of(struct process_table *t, const struct mapping *m)
-{
-	struct mapping copy = *m;
-
-	copy.path = xstrdup(m->path);
-	t->hooks.shared(t->hooks.ctx, &copy);
-	return copy;
-}
-
-/* [start, end) is something else from `time` on: what was mapped there stays known for older samples. */
-static void cut(struct process_table *t, struct process *p, uint64_t start, uint64_t end, uint64_t time)
-{
-	size_t i = first_above(p, start);
-
-	while (i < p->mappings.n && p->mappings.v[i].start < end) {
-		struct mapping *m = &p->mappings.v[i], old = copy_of(t, m), rest;
-
-		old.until = time;
-		*vec_push(&p->replaced) = old;
-		*vec_push(&t->ended) = p->pid;
-		if (m->start < start && m->end > end) { /* a hole: two parts remain */
-			rest = copy_of(t, m);
-			rest.offset += end - rest.start;
-			rest.start = end;
-			m->end = start;
-			insert_at(p, i + 1, rest);
-			return;
-		}
-		if (m->start < start) {
-			m->end = start;
-			i++;
-		} else if (m->end > end) {
-			m->offset += end - m->start;
-			m->start = end;
-			return;
-		} else {
-			release(t, m);
-			memmove(m, m + 1, (--p->mappings.n - i) * sizeof(*m));
-		}
-	}
-}
-
-static void add_mapping(struct process_table *t, struct process *p, uint64_t time, const struct mapping *like)
-{
-	size_t i = first_above(p, like->start);
-	struct mapping *have = i < p->mappings.n ? &p->mappings.v[i] : NULL;
-
-	/* Told twice, by the side-band and by /proc: the first telling is the better one, it may know the build id. */
-	if (have && have->start == like->start && have->end == like->end && have->offset == like->offset &&
-	    !strcmp(have->path, like->path))
-		return;
-	cut(t, p, like->start, like->end, time);
-	i = first_above(p, like->start);
-	insert_at(p, i, *like);
-	have = &p->mappings.v[i];
-	have->since = time;
-	have->until = NEVER;
-	have->path = xstrdup(like->path);
-	have->image = NULL;
-	t->hooks.mapped(t->hooks.ctx, p, have);
+	if (p && (p->died == NEVER || e->time < p->died))
+		return p;
+	if (!p && newest(find_entry(t, e->pid)))
+		return NULL;
+	return assume_process(t, e->pid, e->time);
 }
 
 static void on_mmap(struct process_table *t, const struct process_event *e)
 {
-	struct process *p = running(t, e->pid);
-	struct mapping m = {
+	struct process *p = whose(t, e);
+	struct mapping like = {
 		.start = e->mmap.start,
 		.end = e->mmap.end,
 		.offset = e->mmap.offset,
@@ -201,60 +184,75 @@ static void on_mmap(struct process_table *t, const struct process_event *e)
 	};
 
 	if (!p)
-		p = begin_process(t, e->pid, 0);
+		return;
 	if (e->mmap.executable)
-		add_mapping(t, p, e->time, &m);
+		mappings_add(&t->hooks, p, &like, e->time);
 	else
-		cut(t, p, m.start, m.end, e->time);
+		mappings_cut(&t->hooks, p, like.start, like.end, e->time);
+	if (p->replaced.n)
+		list_ended(t, p->pid);
+	if (++p->unchecked >= MAPPINGS_CHECKED && p->unchecked > p->mappings.n / 2 && p == running(t, p->pid)) {
+		p->unchecked = 0;
+		process_table_scan(t, p->pid);
+	}
+}
+
+static void on_exec(struct process_table *t, const struct process_event *e)
+{
+	struct process *old = born_by(t, e->pid, e->time), *p;
+
+	if (old && old->assumed >= e->time) { /* what made us assume it came after this exec, from another CPU */
+		old->born = e->time;
+		old->assumed = 0;
+		p = old;
+	} else {
+		p = begin_process(t, e->pid, e->time);
+		if (old && old->died == e->time)
+			p->start_tick = old->start_tick;
+	}
+	if (!p->comm[0])
+		memcpy(p->comm, e->comm.comm, sizeof(p->comm));
 }
 
 static void on_comm(struct process_table *t, const struct process_event *e)
 {
-	struct process *p = running(t, e->pid);
-	uint64_t start_tick = p ? p->start_tick : 0;
+	struct process *p;
 
 	/* After an exec the thread that called it is the main thread. */
 	if (e->comm.exec) {
-		p = begin_process(t, e->pid, e->time);
-		p->start_tick = start_tick;
-	} else if (e->tid != e->pid) {
-		return;
+		on_exec(t, e);
+	} else if (e->tid == e->pid) {
+		p = whose(t, e);
+		if (p)
+			memcpy(p->comm, e->comm.comm, sizeof(p->comm));
 	}
-	if (!p)
-		p = begin_process(t, e->pid, 0);
-	memcpy(p->comm, e->comm.comm, sizeof(p->comm));
 }
 
-static void on_new_task(struct process_table *t, const struct process_event *e)
+static void on_fork(struct process_table *t, const struct process_event *e)
 {
 	struct process *parent, *p;
 
 	if (e->pid == e->fork.parent_pid)
 		return; /* a thread */
-	p = begin_process(t, e->pid, e->time);
-	parent = running(t, e->fork.parent_pid);
-	if (!parent)
-		return;
-	memcpy(p->comm, parent->comm, sizeof(p->comm));
-	vec_reserve(&p->mappings, parent->mappings.n);
-	for (size_t i = 0; i < parent->mappings.n; i++) {
-		*vec_push(&p->mappings) = copy_of(t, &parent->mappings.v[i]);
-		p->mappings.v[i].since = e->time;
+	p = born_by(t, e->pid, e->time);
+	if (p && p->assumed >= e->time) {
+		p->born = e->time;
+		p->assumed = 0;
+	} else {
+		p = begin_process(t, e->pid, e->time);
 	}
-}
-
-static void on_thread_exit(struct process_table *t, const struct process_event *e)
-{
-	struct pid_entry *entry = find_entry(t, e->pid);
-
-	if (!entry || entry->check)
+	parent = born_by(t, e->fork.parent_pid, e->time);
+	if (!parent || parent == p)
 		return;
-	entry->check = true;
-	*vec_push(&t->to_check) = e->pid;
+	if (!p->comm[0])
+		memcpy(p->comm, parent->comm, sizeof(p->comm));
+	mappings_fork(&t->hooks, p, parent, e->time);
 }
 
 void process_table_apply(struct process_table *t, const struct process_event *e)
 {
+	if (e->pid <= 0)
+		return; /* in no pid namespace of ours */
 	switch (e->kind) {
 	case EVENT_MMAP:
 		on_mmap(t, e);
@@ -263,10 +261,10 @@ void process_table_apply(struct process_table *t, const struct process_event *e)
 		on_comm(t, e);
 		break;
 	case EVENT_FORK:
-		on_new_task(t, e);
+		on_fork(t, e);
 		break;
 	case EVENT_EXIT:
-		on_thread_exit(t, e);
+		list_exit(t, e->pid, e->time);
 		break;
 	case EVENT_LOST:
 		break;
@@ -281,6 +279,13 @@ struct process_table *process_table_new(const struct process_hooks *hooks)
 	return t;
 }
 
+static void free_process(struct process_table *t, struct process *p)
+{
+	mappings_free(&t->hooks, p);
+	free(p);
+	t->count--;
+}
+
 void process_table_free(struct process_table *t)
 {
 	if (!t)
@@ -291,61 +296,77 @@ void process_table_free(struct process_table *t)
 		vec_free(&t->entries.v[i].incarnations);
 	}
 	vec_free(&t->entries);
-	vec_free(&t->to_check);
+	vec_free(&t->exits);
 	vec_free(&t->ended);
 	table_free(&t->by_pid);
 	free(t);
 }
 
-static void scan_maps(struct process_table *t, struct process *p, char *text)
-{
-	struct proc_mapping line;
-	char *rest = text, *word;
+struct scan {
+	struct process_table *t;
+	struct process *p;
+	uint64_t now;
+};
 
-	while ((word = strsep(&rest, "\n")) && *word) {
-		if (!proc_parse_mapping(&line, word) || !line.executable)
-			continue;
-		/* Since when it is there nobody can tell; for all samples of this incarnation, then. */
-		add_mapping(t, p, p->born,
-			    &(struct mapping){.start = line.start,
-					      .end = line.end,
-					      .offset = line.offset,
-					      .id = line.id,
-					      .path = (char *)line.path});
-	}
+static void scan_mapping(void *ctx, const struct proc_mapping *line)
+{
+	struct scan *s = ctx;
+	struct mapping *m, like = {
+		.start = line->start,
+		.end = line->end,
+		.offset = line->offset,
+		.id = line->id,
+		.path = (char *)line->path,
+	};
+	/* Since when it is there nobody can tell: for all samples of this incarnation, unless something else was there too. */
+	uint64_t since = mappings_known(s->p, line->start, line->end) ? s->now : s->p->born;
+
+	m = mappings_add(&s->t->hooks, s->p, &like, since);
+	if (m)
+		m->scan = s->t->scans;
 }
 
 int process_table_scan(struct process_table *t, int32_t pid)
 {
-	struct process *p = running(t, pid);
-	struct buf maps = {0};
+	struct scan s = {t, running(t, pid), clock_ns(CLOCK_MONOTONIC)};
 	struct proc_stat stat;
 	int ret = proc_read_stat(pid, &stat);
 
+	if (!ret && proc_ended(&stat))
+		ret = -ESRCH;
 	if (ret)
 		return ret;
-	if (p && p->start_tick && p->start_tick != stat.start_tick)
-		p = NULL; /* the pid is another process's now */
-	if (!p)
-		p = begin_process(t, pid, find_entry(t, pid) && newest(find_entry(t, pid)) ? clock_ns(CLOCK_MONOTONIC) : 0);
-	p->start_tick = stat.start_tick;
-	memcpy(p->comm, stat.comm, sizeof(p->comm));
-	ret = proc_read_maps(pid, &maps);
-	if (!ret && maps.v)
-		scan_maps(t, p, maps.v);
-	buf_free(&maps);
-	return ret;
+	if (s.p && s.p->start_tick && s.p->start_tick != stat.start_tick)
+		s.p = NULL; /* the pid is another process's now */
+	if (!s.p)
+		s.p = begin_process(t, pid, newest(find_entry(t, pid)) ? s.now : 0);
+	s.p->start_tick = stat.start_tick;
+	if (!stat.kernel)
+		memcpy(s.p->comm, stat.comm, sizeof(s.p->comm));
+	t->scans++;
+	ret = proc_read_maps(pid, scan_mapping, &s);
+	if (ret > 0)
+		mappings_prune(&t->hooks, s.p, t->scans, s.now);
+	if (s.p->replaced.n)
+		list_ended(t, pid);
+	return ret < 0 ? ret : 0;
+}
+
+/* Is `p`, which runs as far as we know, gone? */
+static bool has_ended(const struct process *p)
+{
+	struct proc_stat stat;
+
+	return proc_read_stat(p->pid, &stat) || proc_ended(&stat) || (p->start_tick && stat.start_tick != p->start_tick);
 }
 
 /* Marks what the side-band would have told: who runs no more. */
 static void end_vanished(struct process_table *t, uint64_t now)
 {
-	struct proc_stat stat;
-
 	for (size_t i = 0; i < t->entries.n; i++) {
 		struct process *p = running(t, t->entries.v[i].pid);
 
-		if (p && proc_read_stat(p->pid, &stat))
+		if (p && has_ended(p))
 			end_process(t, p, now);
 	}
 }
@@ -354,116 +375,117 @@ int process_table_scan_all(struct process_table *t, uint64_t now, struct error *
 {
 	DIR *dir = opendir("/proc");
 	struct dirent *d;
-	char *end;
+	uint64_t pid;
 
 	if (!dir)
 		return error_set(err, -errno, "cannot read /proc: %s", strerror(errno));
-	while ((d = readdir(dir))) {
-		long pid = strtol(d->d_name, &end, 10);
-
-		if (pid > 0 && pid <= INT32_MAX && !*end)
-			process_table_scan(t, pid); /* gone meanwhile, or a kernel thread: both fine */
-	}
+	while ((d = readdir(dir)))
+		if (!text_u64(d->d_name, &pid) && pid && pid <= INT32_MAX)
+			process_table_scan(t, pid); /* gone meanwhile: fine */
 	closedir(dir);
 	end_vanished(t, now);
 	return 0;
 }
 
-/* Could incarnation p have been sampled at `time`? A tail of its exit is sampled after the exit was told. */
-static bool fits(const struct process *p, uint64_t start_tick, uint64_t time)
-{
-	return p->born <= time && (!start_tick || !p->start_tick || p->start_tick == start_tick);
-}
-
-struct process *process_table_find(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t time)
+/* The incarnation that was sampled at `time`. A tail of a process's exit is sampled after the exit was told. */
+static struct process *known(const struct process_table *t, int32_t pid, uint64_t tick, uint64_t time)
 {
 	struct pid_entry *e = find_entry(t, pid);
-	uint64_t tick = start_ns / PROC_TICK_NS;
 	struct process *p;
 
 	for (size_t i = e ? e->incarnations.n : 0; i--;) {
 		p = e->incarnations.v[i];
-		if (!fits(p, tick, time))
-			continue;
+		if (p->born <= time && (!tick || !p->start_tick || p->start_tick == tick))
+			return p;
+	}
+	/* Found in /proc when it had run for a while: its birth is not known, its start is. */
+	for (size_t i = 0; tick && e && i < e->incarnations.n; i++)
+		if (e->incarnations.v[i]->start_tick == tick)
+			return e->incarnations.v[i];
+	return NULL;
+}
+
+struct process *process_table_find(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t time)
+{
+	uint64_t tick = start_ns / PROC_TICK_NS, have;
+	struct process *p = known(t, pid, tick, time);
+
+	if (p) {
 		if (!p->start_tick)
 			p->start_tick = tick;
 		return p;
 	}
 	/* Never told of: it was there before us, or its side-band records were lost. */
+	if (tick && (proc_start_tick(pid, &have) || have != tick))
+		return NULL;
 	if (process_table_scan(t, pid))
 		return NULL;
-	p = running(t, pid);
-	return p && (!tick || p->start_tick == tick) ? p : NULL;
-}
-
-static struct mapping *in_replaced(struct process *p, uint64_t address, uint64_t time)
-{
-	struct mapping *best = NULL;
-
-	for (size_t i = 0; i < p->replaced.n; i++) {
-		struct mapping *m = &p->replaced.v[i];
-
-		if (address >= m->start && address < m->end && m->since <= time && time < m->until)
-			best = m;
-	}
-	return best;
-}
-
-struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t time)
-{
-	size_t i = first_above(p, address);
-	struct mapping *m = i < p->mappings.n && p->mappings.v[i].start <= address ? &p->mappings.v[i] : NULL;
-
-	if (m && m->since <= time)
-		return m;
-	return in_replaced(p, address, time);
+	list_exit(t, pid, clock_ns(CLOCK_MONOTONIC)); /* its end may have been told before */
+	return known(t, pid, tick, tick ? time : NEVER);
 }
 
 static void check_exits(struct process_table *t, uint64_t now)
 {
-	struct proc_stat stat;
+	size_t kept = 0;
 
-	for (size_t i = 0; i < t->to_check.n; i++) {
-		int32_t pid = t->to_check.v[i];
+	for (size_t i = 0; i < t->exits.n; i++) {
+		int32_t pid = t->exits.v[i];
+		struct pid_entry *e = find_entry(t, pid);
 		struct process *p = running(t, pid);
 
-		find_entry(t, pid)->check = false;
-		if (!p)
-			continue;
-		/* A main thread that ended first is a zombie while its threads run on; one thread left, and it is really dead. */
-		if (proc_read_stat(pid, &stat) || (p->start_tick && stat.start_tick != p->start_tick) ||
-		    (stat.state == 'Z' && stat.threads <= 1) || stat.state == 'X')
+		if (p && has_ended(p)) {
 			end_process(t, p, now);
+			p = NULL;
+		}
+		if (p && now < e->exited + EXIT_SETTLES_NS)
+			t->exits.v[kept++] = pid;
+		else
+			e->exited = 0;
 	}
-	t->to_check.n = 0;
+	t->exits.n = kept;
 }
 
-static void expire_pid(struct process_table *t, struct pid_entry *e, uint64_t time, bool *left)
+/* Returns whether something is left that will have to be expired. */
+static bool expire_pid(struct process_table *t, struct pid_entry *e, uint64_t time)
 {
 	size_t kept = 0;
+	bool left = false;
 
 	for (size_t i = 0; i < e->incarnations.n; i++) {
 		struct process *p = e->incarnations.v[i];
-		size_t n = 0;
 
 		if (p->died < time) {
 			free_process(t, p);
 			continue;
 		}
-		*left |= p->died != NEVER;
-		for (size_t j = 0; j < p->replaced.n; j++) {
-			if (p->replaced.v[j].until < time)
-				release(t, &p->replaced.v[j]);
-			else
-				p->replaced.v[n++] = p->replaced.v[j];
-		}
-		p->replaced.n = n;
-		*left |= n;
+		left |= mappings_expire(&t->hooks, p, time) || p->died != NEVER;
 		e->incarnations.v[kept++] = p;
 	}
+	t->vacant += e->incarnations.n && !kept;
 	e->incarnations.n = kept;
 	if (!kept)
 		vec_free(&e->incarnations);
+	return left;
+}
+
+/* The hash table has no removal: it is built anew when half of the pids in it are history. */
+static void forget_vacant(struct process_table *t)
+{
+	size_t kept = 0;
+
+	if (t->vacant <= VACANT_MAX || t->vacant <= t->entries.n / 2)
+		return;
+	table_free(&t->by_pid);
+	for (size_t i = 0; i < t->entries.n; i++) {
+		struct pid_entry e = t->entries.v[i];
+
+		if (!e.incarnations.n && !e.ended && !e.exited)
+			continue;
+		table_add(&t->by_pid, hash_mix(0, (uint32_t)e.pid), kept);
+		t->entries.v[kept++] = e;
+	}
+	t->vacant -= t->entries.n - kept;
+	t->entries.n = kept;
 }
 
 void process_table_expire(struct process_table *t, uint64_t time)
@@ -471,12 +493,18 @@ void process_table_expire(struct process_table *t, uint64_t time)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < t->ended.n; i++) {
-		bool left = false;
+		struct pid_entry *e = find_entry(t, t->ended.v[i]);
 
-		expire_pid(t, find_entry(t, t->ended.v[i]), time, &left);
-		if (left)
-			t->ended.v[kept++] = t->ended.v[i];
+		e->ended = expire_pid(t, e, time);
+		if (e->ended)
+			t->ended.v[kept++] = e->pid;
 	}
 	t->ended.n = kept;
 	check_exits(t, clock_ns(CLOCK_MONOTONIC));
+	forget_vacant(t);
+}
+
+size_t process_table_count(const struct process_table *t)
+{
+	return t->count;
 }

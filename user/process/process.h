@@ -2,10 +2,12 @@
 /*
  * The live process table: who was pid N at time T, and what was mapped at address A then.
  *
- * Fed by side-band events in any order that is right per process, and by scans of /proc. A process is one *incarnation*:
- * a pid from fork or exec to the next exec or exit, so exec in place and pid reuse are different processes. What has ended
- * (an incarnation, a mapping that was replaced) stays until process_table_expire(), because samples drained later still
- * refer to it. Times are CLOCK_MONOTONIC nanoseconds.
+ * Fed by side-band events and by scans of /proc. A process is one *incarnation*: a pid from fork or exec to the next exec or
+ * exit, so exec in place and pid reuse are different processes. What has ended (an incarnation, a mapping that was replaced)
+ * stays until process_table_expire(), because samples drained later still refer to it. Times are CLOCK_MONOTONIC nanoseconds.
+ *
+ * Events should come in the order of their times. A process that moves between CPUs may have its records read swapped; so
+ * an event that comes late is put where its time says, and a process may be met before its fork.
  */
 #ifndef PROCESS_PROCESS_H
 #define PROCESS_PROCESS_H
@@ -19,7 +21,13 @@ struct mapping { /* an executable one; others are not kept */
 	uint64_t since, until;       /* valid for samples taken in [since, until); until is UINT64_MAX while mapped */
 	struct file_id id;
 	char *path; /* owned; as the kernel printed it, "" when anonymous */
-	void *image; /* for the symbolizer: set by its hooks, never read here */
+	void *image;   /* for the symbolizer: set by its hooks, never read here */
+	uint64_t scan; /* the last scan of /proc that saw it; 0: none */
+};
+
+struct mapping_list {
+	struct mapping **v;
+	size_t n, cap;
 };
 
 struct process {
@@ -27,9 +35,11 @@ struct process {
 	uint64_t serial;     /* unique within a table: the identity behind the pid */
 	uint64_t born, died; /* [born, died); born is 0 when it was there before us, died is UINT64_MAX while it runs */
 	uint64_t start_tick; /* when it started, in PROC_TICK_NS; 0 until a sample or /proc told */
-	char comm[16];       /* of the main thread, escaped by nobody */
-	VEC(struct mapping) mappings; /* what is mapped now, ascending and disjoint */
-	VEC(struct mapping) replaced; /* what was, until expired; any order */
+	uint64_t assumed;    /* met before its fork or exec was told: the time when; else 0 */
+	char comm[16];       /* of the main thread, escaped by nobody; "" for kernel threads, whose samples have it */
+	struct mapping_list mappings; /* what is mapped now, ascending and disjoint */
+	struct mapping_list replaced; /* what was, until expired; latest last */
+	size_t unchecked;             /* mappings told of since /proc last said which of them are left */
 };
 
 struct process_hooks {
@@ -50,7 +60,10 @@ void process_table_free(struct process_table *t); /* NULL is fine */
 /* Brings the table up to date with one event. EVENT_LOST is for the caller, who scans again. */
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
-/* Reads /proc/PID (comm, start time, executable mappings). 0, or -ESRCH when it is gone, or another negative errno. */
+/*
+ * Reads /proc/PID (comm, start time, executable mappings); mappings that it shows no more end. 0, or -ESRCH when the process is
+ * gone or a zombie, or another negative errno.
+ */
 int process_table_scan(struct process_table *t, int32_t pid);
 /* Every process of the machine; also the repair after lost side-band records. Vanished ones are marked as died at `now`. */
 int process_table_scan_all(struct process_table *t, uint64_t now, struct error *err);
@@ -60,7 +73,7 @@ int process_table_scan_all(struct process_table *t, uint64_t now, struct error *
  * never told of is scanned once. After `died` its last incarnation still answers, unless start_ns says it is another one.
  */
 struct process *process_table_find(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t time);
-/* What was mapped at `address` at `time`, or NULL. Pointers stay valid until the next apply, scan or expire. */
+/* What was mapped at `address` at `time`, or NULL. Pointers stay valid until the next apply, scan, find or expire. */
 struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t time);
 
 /*
@@ -68,5 +81,7 @@ struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t ti
  * resolved. A thread's exit is not its process's: which processes ended is found out here, in /proc.
  */
 void process_table_expire(struct process_table *t, uint64_t time);
+
+size_t process_table_count(const struct process_table *t); /* incarnations, ended ones included */
 
 #endif
