@@ -97,6 +97,27 @@ my $burn = program('burn');
 	stop_command($pid);
 	unlink('/var/tmp/profile-test-burn');
 }
+{
+	# The profiler stands still while thousands of processes come and go: its rings overflow, and /proc repairs it.
+	my $dir_out = scratch();
+	my $pid = start_command({ out => "$dir_out/out", err => "$dir_out/err" }, $profile, '-a', '-f', '-F', 199);
+	sleep(1);
+	kill('STOP', $pid);
+	system('sh', '-c', 'i=0; while [ $i -lt 2000 ]; do /bin/true; i=$((i+1)); done');
+	my $late = start_command($burn, 100000);
+	ok(wait_for(5, sub { (slurp("/proc/$late/comm") // '') eq "burn\n" }), 'a program starts while nobody listens');
+	kill('CONT', $pid);
+	sleep(2);
+	kill('INT', $pid);
+	waitpid($pid, 0);
+	is($?, 0, 'lost process records: exit status');
+	stop_command($late);
+	my $a = accounting(slurp("$dir_out/err")) // {};
+	ok($a->{exact}, 'lost process records: the accounting is exact');
+	my @own = grep { $_->[0] =~ /^burn;/ } folded(slurp("$dir_out/out"));
+	cmp_ok(count_matching(qr/;main;burn_cpu$/, @own), '>', 100, 'lost process records: the program has its names');
+	cmp_ok(count_matching(qr/\[unknown\]/, @own), '<=', 0.02 * total(@own), 'lost process records: next to none unknown');
+}
 SKIP: {
 	# The next process gets the pid that we choose, right after its first owner died.
 	skip('kernel without /proc/sys/kernel/ns_last_pid', 4) unless -w '/proc/sys/kernel/ns_last_pid';

@@ -99,7 +99,7 @@ static int write_pair(const struct profile *p, const struct view *view, const ch
 	return ret;
 }
 
-/* "COMM-PID" made safe as a file name; one process that exec'ed gets "COMM-PID.2" if the name was used already. */
+/* "COMM-PID" made safe as a file name. */
 static char *file_name(const char *comm, int32_t pid)
 {
 	struct buf name = {0};
@@ -109,21 +109,40 @@ static char *file_name(const char *comm, int32_t pid)
 	return name.v;
 }
 
+/* A pid may stand for several processes of one name (exec in place, reuse): the later ones get ".2", ".3", ... */
+static char *unused_name(const struct strings *used, const char *comm, int32_t pid)
+{
+	char *name = file_name(comm, pid);
+
+	for (unsigned n = 2; strings_find(used, name); n++) {
+		auto_free char *base = file_name(comm, pid);
+
+		free(name);
+		name = xasprintf("%s.%u", base, n);
+	}
+	return name;
+}
+
 static int write_processes(const struct profile *p, const struct record_options *o, const char *dir, uint64_t min_samples,
 			   struct buf *written, struct error *err)
 {
 	auto_free uint64_t *totals = xcalloc(p->processes.n, sizeof(*totals));
+	struct strings *used = strings_new();
 	int ret = 0;
 
 	for (size_t i = 0; i < p->samples.n; i++)
 		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
 	for (uint32_t i = 0; !ret && i < p->processes.n; i++) {
 		struct view view = view_of(o, i);
-		auto_free char *name = file_name(strings_get(p->strings, p->processes.v[i].comm), p->processes.v[i].pid);
+		auto_free char *name = NULL;
 
-		if (totals[i] && totals[i] >= min_samples)
-			ret = write_pair(p, &view, dir, name, written, err);
+		if (!totals[i] || totals[i] < min_samples)
+			continue;
+		name = unused_name(used, strings_get(p->strings, p->processes.v[i].comm), p->processes.v[i].pid);
+		strings_add(used, name);
+		ret = write_pair(p, &view, dir, name, written, err);
 	}
+	strings_free(used);
 	return ret;
 }
 

@@ -84,6 +84,13 @@ uint32_t strings_add(struct strings *s, const char *text)
 	return strings_add_n(s, text, strlen(text));
 }
 
+bool strings_find(const struct strings *s, const char *text)
+{
+	struct key key = {text, strlen(text)};
+
+	return table_find(&s->table, hash_bytes(text, key.n), equal, s, &key) != TABLE_NONE;
+}
+
 const char *strings_get(const struct strings *s, uint32_t id)
 {
 	return s->text.v[id];

@@ -15,6 +15,7 @@ void strings_free(struct strings *s); /* NULL is fine */
 
 uint32_t strings_add(struct strings *s, const char *text);
 uint32_t strings_add_n(struct strings *s, const char *text, size_t n); /* text must hold no NUL in its n bytes */
+bool strings_find(const struct strings *s, const char *text); /* is it in the pool? */
 /* NUL-terminated, valid until the pool is freed; `id` must come from this pool. */
 const char *strings_get(const struct strings *s, uint32_t id);
 uint32_t strings_count(const struct strings *s);

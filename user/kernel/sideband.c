@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#define RECORD_BYTES_MAX 8192 /* a record with the longest path, generously */
 #define RING_BYTES (256u * 1024) /* a power of two; an exec is ~1 KB of records */
 
 struct ring {
@@ -26,6 +27,7 @@ struct sideband {
 	VEC(struct ring) rings;		/* by CPU id */
 	VEC(char) copies;		/* records copied out of the rings in this read */
 	VEC(struct reference) records;	/* into copies, to be sorted */
+	bool overflowed;		/* a ring had no room for one more record in this read */
 	struct process_event event;	/* scratch: too large for a stack */
 };
 
@@ -161,6 +163,8 @@ static void copy_ring(struct sideband *s, struct ring *r)
 	uint64_t head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = r->page->data_tail;
 
+	/* The kernel tells of a loss only in front of the next record, and on a quiet CPU there may be none for long. */
+	s->overflowed |= head - tail > RING_BYTES - RECORD_BYTES_MAX;
 	while (tail < head) {
 		struct perf_event_header h;
 		size_t at = s->copies.n;
@@ -197,6 +201,7 @@ static int by_time(const void *a, const void *b)
 void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx)
 {
 	s->copies.n = s->records.n = 0;
+	s->overflowed = false;
 	for (size_t i = 0; i < s->rings.n; i++)
 		if (s->rings.v[i].fd >= 0)
 			copy_ring(s, &s->rings.v[i]);
@@ -205,4 +210,8 @@ void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct proces
 	for (size_t i = 0; i < s->records.n; i++)
 		if (process_event_decode(&s->event, s->copies.v + s->records.v[i].offset, s->records.v[i].size) == 1)
 			fn(ctx, &s->event);
+	if (s->overflowed) {
+		s->event = (struct process_event){.kind = EVENT_LOST};
+		fn(ctx, &s->event);
+	}
 }
