@@ -15,7 +15,9 @@ static uint32_t fitting(const struct elf *elf, uint64_t offset, uint64_t count, 
 {
 	uint64_t room = offset < elf->size ? (elf->size - offset) / entry_size : 0;
 
-	return count < room ? count : room;
+	if (count > room)
+		count = room;
+	return count < ELF_HEADERS_MAX ? count : ELF_HEADERS_MAX;
 }
 
 int elf_open(struct elf *elf, const void *bytes, size_t size)
@@ -106,12 +108,14 @@ static size_t build_id_in_notes(const uint8_t *p, uint64_t n, uint8_t ret[20])
 		desc = ((uint64_t)h.n_descsz + 3) & ~3ull;
 		p += sizeof(h);
 		n -= sizeof(h);
-		if (name > n || desc > n - name)
+		if (name > n || h.n_descsz > n - name)
 			return 0;
-		if (h.n_type == NT_GNU_BUILD_ID && h.n_namesz == 4 && !memcmp(p, "GNU", 4) && h.n_descsz >= 4 && h.n_descsz <= 20) {
+		if (h.n_type == NT_GNU_BUILD_ID && h.n_namesz == 4 && !memcmp(p, "GNU", 4) && h.n_descsz >= 1 && h.n_descsz <= 20) {
 			memcpy(ret, p + name, h.n_descsz);
 			return h.n_descsz;
 		}
+		if (desc > n - name)
+			return 0; /* the last one, not padded */
 		p += name + desc;
 		n -= name + desc;
 	}
@@ -156,11 +160,10 @@ bool elf_vaddr(const struct elf *elf, uint64_t offset, uint64_t *ret)
 	Elf64_Phdr ph;
 
 	for (uint32_t i = 0; elf_segment(elf, i, &ph); i++) {
-		if (ph.p_type != PT_LOAD || offset < ph.p_offset || offset - ph.p_offset >= ph.p_filesz)
-			continue;
 		if (found && !(ph.p_flags & PF_X))
 			continue;
-		*ret = offset - ph.p_offset + ph.p_vaddr;
+		if (!elf_segment_vaddr(&ph, offset, ret))
+			continue;
 		found = true;
 		if (ph.p_flags & PF_X)
 			break;

@@ -16,8 +16,11 @@ struct elf {
 	const uint8_t *bytes;
 	size_t size;
 	Elf64_Ehdr header;
-	uint32_t sections, segments; /* counts that lie inside the file (e_shnum/e_phnum extensions resolved) */
+	uint32_t sections, segments; /* counts that lie inside the file (e_shnum/e_phnum extensions resolved), at most ELF_HEADERS_MAX */
 };
+
+/* More than any linker writes; a forged count must not make us look through gigabytes of a sparse file. */
+#define ELF_HEADERS_MAX (1u << 18)
 
 struct elf_bytes {
 	const uint8_t *v;
@@ -35,14 +38,26 @@ bool elf_section_by_name(const struct elf *elf, const char *name, Elf64_Shdr *re
 /* A section's bytes, or {NULL, 0} when it is NOBITS, compressed or outside the file. */
 struct elf_bytes elf_contents(const struct elf *elf, const Elf64_Shdr *sh);
 
-/* NT_GNU_BUILD_ID through PT_NOTE, else through SHT_NOTE sections. Returns its length (4 .. 20 bytes), 0 if there is none. */
+/*
+ * NT_GNU_BUILD_ID through PT_NOTE, else through SHT_NOTE sections. Returns its length (1 .. 20 bytes, what the kernel takes for
+ * one as well), 0 if there is none.
+ */
 size_t elf_build_id(const struct elf *elf, uint8_t ret[20]);
 /* .gnu_debuglink: NUL-terminated name inside the file's bytes and its CRC, or NULL. */
 const char *elf_debuglink(const struct elf *elf, uint32_t *crc);
 
+/* The virtual address of a file offset, if it lies in this PT_LOAD: vaddr = offset - p_offset + p_vaddr, over p_filesz. */
+static inline bool elf_segment_vaddr(const Elf64_Phdr *ph, uint64_t offset, uint64_t *ret)
+{
+	if (ph->p_type != PT_LOAD || offset < ph->p_offset || offset - ph->p_offset >= ph->p_filesz)
+		return false;
+	*ret = offset - ph->p_offset + ph->p_vaddr;
+	return true;
+}
+
 /*
- * The virtual address of a file offset, by the PT_LOAD that holds it: vaddr = offset - p_offset + p_vaddr, over p_filesz.
- * Right for ET_EXEC, PIE and several executable segments. Prefers an executable segment. False if no segment holds it.
+ * The same by whatever segment holds the offset, an executable one first. Right for ET_EXEC, PIE and several executable
+ * segments. False if no segment holds it.
  */
 bool elf_vaddr(const struct elf *elf, uint64_t offset, uint64_t *ret);
 

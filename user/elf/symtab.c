@@ -6,10 +6,11 @@
 
 /* A symbol that may name code, before overlaps are resolved. */
 struct candidate {
-	uint64_t start, end; /* end == start: unsized */
-	uint64_t limit;      /* end of its section: as far as an unsized symbol can reach */
-	const char *name;    /* in the file's bytes, NUL-terminated there */
-	uint8_t bind;
+	uint64_t start, end; /* an unsized one ends with its section, or at UINT64_MAX when that is not known */
+	uint32_t name;       /* offset into the string table */
+	uint16_t length;     /* of the name, at most SYMTAB_NAME_MAX */
+	uint8_t rank;        /* of its binding: higher is better */
+	bool sized;
 };
 
 struct source {
@@ -33,19 +34,22 @@ static bool source_by_section(const struct elf *elf, uint32_t type, struct sourc
 	return false;
 }
 
+#define DYNAMIC_BYTES_MAX (256u << 20) /* of each table that PT_DYNAMIC leads to */
+
 /* From a virtual address to the end of the segment that holds it. */
 static struct elf_bytes at_vaddr(const struct elf *elf, uint64_t vaddr)
 {
 	Elf64_Phdr ph;
 
 	for (uint32_t i = 0; elf_segment(elf, i, &ph); i++) {
-		uint64_t skip = vaddr - ph.p_vaddr;
+		uint64_t skip = vaddr - ph.p_vaddr, n;
 
 		if (ph.p_type != PT_LOAD || vaddr < ph.p_vaddr || skip >= ph.p_filesz)
 			continue;
 		if (ph.p_offset > elf->size || ph.p_filesz > elf->size - ph.p_offset)
 			continue;
-		return (struct elf_bytes){elf->bytes + ph.p_offset + skip, ph.p_filesz - skip};
+		n = ph.p_filesz - skip;
+		return (struct elf_bytes){elf->bytes + ph.p_offset + skip, n < DYNAMIC_BYTES_MAX ? n : DYNAMIC_BYTES_MAX};
 	}
 	return (struct elf_bytes){0};
 }
@@ -113,151 +117,147 @@ static bool source_by_dynamic(const struct elf *elf, struct source *ret)
 static bool names_code(const struct elf *elf, const Elf64_Sym *s, enum symtab_kind kind, const char *name, uint64_t *limit)
 {
 	uint8_t type = ELF64_ST_TYPE(s->st_info);
+	bool label = type == STT_NOTYPE && kind == SYMTAB_FULL && !s->st_size;
 	Elf64_Shdr sh;
 
 	*limit = UINT64_MAX;
-	if (s->st_shndx == SHN_UNDEF || !*name || *name == '$' || (name[0] == '.' && name[1] == 'L'))
+	if (type != STT_FUNC && type != STT_GNU_IFUNC && !label)
 		return false;
-	if (s->st_shndx < SHN_LORESERVE && elf_section(elf, s->st_shndx, &sh)) {
-		if (!(sh.sh_flags & SHF_EXECINSTR))
-			return false;
-		if (!__builtin_add_overflow(sh.sh_addr, sh.sh_size, limit) && s->st_value >= *limit)
-			return false;
-	} else if (kind == SYMTAB_FULL) {
+	if (s->st_shndx == SHN_UNDEF || !*name || *name == '$' || (*name == '.' && (label || name[1] == 'L')))
 		return false;
-	}
-	if (type == STT_FUNC || type == STT_GNU_IFUNC)
-		return kind == SYMTAB_FULL || s->st_size;
-	return kind == SYMTAB_FULL && type == STT_NOTYPE && !s->st_size;
+	if (kind == SYMTAB_DYNAMIC && !s->st_size)
+		return false;
+	if (s->st_shndx >= SHN_LORESERVE || !elf_section(elf, s->st_shndx, &sh))
+		return kind == SYMTAB_DYNAMIC; /* no section headers, or cut off */
+	return sh.sh_flags & SHF_EXECINSTR && (__builtin_add_overflow(sh.sh_addr, sh.sh_size, limit) || s->st_value < *limit);
 }
 
 static void collect(candidates *out, const struct elf *elf, const struct source *src, enum symtab_kind kind)
 {
-	for (size_t at = 0; at + sizeof(Elf64_Sym) <= src->symbols.n; at += sizeof(Elf64_Sym)) {
+	for (size_t at = 0; at + sizeof(Elf64_Sym) <= src->symbols.n && out->n < SYMTAB_SYMBOLS_MAX; at += sizeof(Elf64_Sym)) {
+		size_t room, length;
+		const char *name;
+		uint64_t end;
 		Elf64_Sym s;
-		struct candidate c = {0};
 
 		memcpy(&s, src->symbols.v + at, sizeof(s));
 		if (s.st_name >= src->names.n)
 			continue;
-		c.name = (const char *)src->names.v + s.st_name;
-		if (strnlen(c.name, src->names.n - s.st_name) == src->names.n - s.st_name)
-			continue; /* runs out of the file */
-		if (!names_code(elf, &s, kind, c.name, &c.limit))
+		name = (const char *)src->names.v + s.st_name;
+		if (!names_code(elf, &s, kind, name, &end))
 			continue;
-		c.start = s.st_value;
-		c.bind = ELF64_ST_BIND(s.st_info);
-		if (__builtin_add_overflow(c.start, s.st_size, &c.end))
-			continue;
-		*vec_push(out) = c;
+		room = src->names.n - s.st_name;
+		length = strnlen(name, room < SYMTAB_NAME_MAX ? room : SYMTAB_NAME_MAX);
+		if (length == room || (s.st_size && __builtin_add_overflow(s.st_value, s.st_size, &end)))
+			continue; /* runs out of the file, or of the address space */
+		*vec_push(out) = (struct candidate){
+			.start = s.st_value,
+			.end = end,
+			.name = s.st_name,
+			.length = length,
+			.rank = ELF64_ST_BIND(s.st_info) == STB_GLOBAL ? 2 : ELF64_ST_BIND(s.st_info) == STB_WEAK ? 1 : 0,
+			.sized = s.st_size,
+		};
 	}
 }
 
-static int rank(const struct candidate *c)
-{
-	return c->bind == STB_GLOBAL ? 2 : c->bind == STB_WEAK ? 1 : 0;
-}
-
-/* By start; of those that start together the best name last: global before weak before local, shorter, smaller text. */
-static int by_start_best_last(const void *a, const void *b)
+/*
+ * By start; of those that start together the best last. Names are compared up to 64 bytes, which tells real ones of equal
+ * length apart and bounds what others cost; then it is the first in the file.
+ */
+static int by_start_best_last(const void *a, const void *b, void *ctx)
 {
 	const struct candidate *x = a, *y = b;
+	const struct source *src = ctx;
 	int c;
 
 	if (x->start != y->start)
 		return x->start < y->start ? -1 : 1;
-	if ((c = rank(x) - rank(y)))
-		return c;
+	if (x->sized != y->sized)
+		return x->sized ? 1 : -1;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
 	if (x->end != y->end)
 		return x->end > y->end ? -1 : 1;
-	if (strlen(x->name) != strlen(y->name))
-		return strlen(x->name) > strlen(y->name) ? -1 : 1;
-	return strcmp(y->name, x->name);
+	if (x->length != y->length)
+		return x->length > y->length ? -1 : 1;
+	c = memcmp(src->names.v + y->name, src->names.v + x->name, x->length < 64 ? x->length : 64);
+	return c ? c : (x->name < y->name) - (x->name > y->name);
 }
 
-static void emit(struct symtab *t, uint64_t start, uint64_t end, const char *name)
+static void emit(struct symtab *t, const struct source *src, const struct candidate *c, uint64_t start, uint64_t end)
 {
 	struct symbol *last = t->symbols.n ? &t->symbols.v[t->symbols.n - 1] : NULL;
-	size_t n = strlen(name) + 1;
+	const char *name = (const char *)src->names.v + c->name;
+	size_t n = c->length;
 
-	if (start >= end || t->names.n + n > UINT32_MAX)
+	if (start >= end || t->names.n + n + 1 > SYMTAB_NAMES_BYTES_MAX)
 		return;
-	if (last && last->end == start && !strcmp(t->names.v + last->name, name)) {
+	if (last && last->end == start && !strncmp(t->names.v + last->name, name, n) && !t->names.v[last->name + n]) {
 		last->end = end;
 		return;
 	}
 	*vec_push(&t->symbols) = (struct symbol){start, end, t->names.n};
-	vec_reserve(&t->names, n);
+	vec_reserve(&t->names, n + 1);
 	memcpy(t->names.v + t->names.n, name, n);
-	t->names.n += n;
+	t->names.v[t->names.n + n] = '\0';
+	t->names.n += n + 1;
+}
+
+/* Unsized symbols in [start, end), where no sized one is: each up to the next symbol or the end of its section. */
+static void emit_unsized(struct symtab *t, const struct source *src, const candidates *all, size_t *i, uint64_t start, uint64_t end)
+{
+	for (; *i < all->n && all->v[*i].start < end; (*i)++) {
+		const struct candidate *c = &all->v[*i];
+		uint64_t next = *i + 1 < all->n && all->v[*i + 1].start < end ? all->v[*i + 1].start : end;
+
+		if (!c->sized && c->start >= start && (c->end < next ? c->end : next) != UINT64_MAX)
+			emit(t, src, c, c->start, c->end < next ? c->end : next);
+	}
 }
 
 /*
- * Sized symbols to disjoint ranges: at each address the one that starts last names it, until it ends and the one around
- * it takes over again. One pass with a stack of those still open.
+ * Symbols to disjoint ranges: at each address the sized one that starts last names it, until it ends and the one around it
+ * takes over again; unsized ones fill what is left. One pass with a stack of the sized ones still open.
  */
-static void flatten_sized(struct symtab *t, const candidates *all)
+static void flatten(struct symtab *t, const struct source *src, const candidates *all)
 {
 	VEC(const struct candidate *) open = {0};
-	uint64_t at = 0;
+	uint64_t at = 0, unsized_from = 0;
+	size_t unsized = 0;
 
 	for (size_t i = 0; i <= all->n; i++) {
 		uint64_t next = i < all->n ? all->v[i].start : UINT64_MAX;
 
-		if (i < all->n && all->v[i].end == all->v[i].start)
+		if (i < all->n && !all->v[i].sized)
 			continue;
 		while (open.n && at < next) {
 			const struct candidate *top = open.v[open.n - 1];
 			uint64_t end = top->end < next ? top->end : next;
 
 			if (end > at) {
-				emit(t, at, end, top->name);
-				at = end;
+				emit_unsized(t, src, all, &unsized, unsized_from, at);
+				emit(t, src, top, at, end);
+				at = unsized_from = end;
 			}
-			if (top->end <= at)
-				open.n--;
-			else
+			if (top->end > at)
 				break;
+			open.n--;
 		}
 		if (i < all->n) {
 			at = next;
 			*vec_push(&open) = &all->v[i];
 		}
 	}
+	emit_unsized(t, src, all, &unsized, unsized_from, UINT64_MAX);
 	vec_free(&open);
 }
 
-/* Unsized symbols name only what no sized one does: up to the next symbol of any kind or the end of their section. */
-static void fill_unsized(struct symtab *t, const candidates *all)
+/* What growing by doubling left over. */
+static void shrink(struct symtab *t)
 {
-	struct symtab sized = *t;
-	size_t s = 0;
-
-	*t = (struct symtab){0};
-	for (size_t i = 0; i < all->n; i++) {
-		const struct candidate *c = &all->v[i];
-		uint64_t end = c->limit;
-
-		if (c->end != c->start || (i + 1 < all->n && all->v[i + 1].start == c->start))
-			continue;
-		while (s < sized.symbols.n && sized.symbols.v[s].end <= c->start) {
-			emit(t, sized.symbols.v[s].start, sized.symbols.v[s].end, sized.names.v + sized.symbols.v[s].name);
-			s++;
-		}
-		if (s < sized.symbols.n) {
-			if (sized.symbols.v[s].start <= c->start)
-				continue;
-			if (sized.symbols.v[s].start < end)
-				end = sized.symbols.v[s].start;
-		}
-		if (i + 1 < all->n && all->v[i + 1].start < end)
-			end = all->v[i + 1].start;
-		if (end != UINT64_MAX)
-			emit(t, c->start, end, c->name);
-	}
-	for (; s < sized.symbols.n; s++)
-		emit(t, sized.symbols.v[s].start, sized.symbols.v[s].end, sized.names.v + sized.symbols.v[s].name);
-	symtab_free(&sized);
+	t->symbols.v = xreallocarray(t->symbols.v, t->symbols.cap = t->symbols.n, sizeof(*t->symbols.v));
+	t->names.v = xreallocarray(t->names.v, t->names.cap = t->names.n, 1);
 }
 
 int symtab_build(struct symtab *t, const struct elf *elf, enum symtab_kind kind)
@@ -272,12 +272,13 @@ int symtab_build(struct symtab *t, const struct elf *elf, enum symtab_kind kind)
 		return -ENOENT;
 	collect(&all, elf, &src, kind);
 	if (all.n)
-		qsort(all.v, all.n, sizeof(*all.v), by_start_best_last);
-	flatten_sized(t, &all);
-	if (kind == SYMTAB_FULL)
-		fill_unsized(t, &all);
+		qsort_r(all.v, all.n, sizeof(*all.v), by_start_best_last, &src);
+	flatten(t, &src, &all);
 	vec_free(&all);
-	return t->symbols.n ? 0 : -ENOENT;
+	if (!t->symbols.n)
+		return -ENOENT;
+	shrink(t);
+	return 0;
 }
 
 const struct symbol *symtab_find(const struct symtab *t, uint64_t vaddr)

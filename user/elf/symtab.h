@@ -19,12 +19,24 @@ struct symtab {
 	VEC(char) names; /* NUL-terminated, as in the file (mangled) */
 };
 
+/*
+ * Bounds for files made to exhaust us, above what the largest programs have: names are cut, symbols beyond are left out.
+ * Strings overlap in a file as its maker likes, so its size bounds neither.
+ */
+#define SYMTAB_NAME_MAX 8192
+#define SYMTAB_SYMBOLS_MAX (8u << 20)
+#define SYMTAB_NAMES_BYTES_MAX (512u << 20)
+
 enum symtab_kind {
 	SYMTAB_FULL,    /* .symtab: all functions, unsized ones end at the next symbol or their section's end */
 	SYMTAB_DYNAMIC, /* .dynsym (by section or PT_DYNAMIC): sized functions only */
 };
 
-/* Appends nothing and returns -ENOENT when the file has no such table; 0 on success. `t` must be zeroed or freed. */
+/*
+ * Where symbols overlap, an address is named by a sized symbol before an unsized one, then by the one that starts last, a
+ * global before a weak before a local one, the one that ends first, the shortest name, the first in the alphabet.
+ * 0; or -ENOENT, with `t` empty, when the file has no function in such a table. `t` must be zeroed or freed.
+ */
 int symtab_build(struct symtab *t, const struct elf *elf, enum symtab_kind kind);
 /* The symbol that covers `vaddr`, or NULL. */
 const struct symbol *symtab_find(const struct symtab *t, uint64_t vaddr);
