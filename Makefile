@@ -31,7 +31,8 @@ else
   Q := @
   say = @printf '  %-5s %s\n'
 endif
-SUBMAKE = $(MAKE) --no-print-directory $(if $(Q),-s)
+# For builds inside `run` and `check`: as parallel as asked, else as the machine allows.
+NESTED = --no-print-directory $(if $(Q),-s) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # The program: everything under user/, one object each. The tests link all of it but main().
 SRC := $(wildcard user/*/*.c)
@@ -85,7 +86,7 @@ $(B)/demo: packaging/demo.c
 	$(Q)$(CC) -std=gnu11 -Wall -Wextra -O2 -g -fno-omit-frame-pointer -fno-optimize-sibling-calls -pthread -o $@ $<
 
 run: deps
-	$(Q)$(SUBMAKE) $(B)/profile $(B)/demo
+	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo
 	$(Q)B=$(B) packaging/demo
 
 install: $(B)/profile

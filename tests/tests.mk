@@ -51,7 +51,7 @@ fuzzers: $(FUZZERS)
 
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
-	$(Q)$(SUBMAKE) $(B)/profile $(B)/demo unit-tests fuzzers
+	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests fuzzers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# A short run of every fuzz target: from the seeds in tests/fuzz/seeds/NAME, if there are any, always the same inputs.
+# A short run of every fuzz target, from the seeds in tests/fuzz/seeds/NAME or those made here.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -9,22 +9,36 @@ use Test::More;
 my $build = $ENV{BUILD} // 'build';
 my $dir = scratch();
 
-for my $source (glob('tests/fuzz/fuzz_*.c')) {
-	my ($name) = $source =~ m{/fuzz_(\w+)\.c$};
-	my $fuzzer = "$build/fuzz/fuzz_$name";
-	ok(-x $fuzzer, "$fuzzer is built") or next;
-	mkdir($_) for "$dir/$name", "$dir/$name-failures";
-	my $seeds = "tests/fuzz/seeds/$name";
-	my $r = run_command($fuzzer, '-seed=1', '-runs=20000', '-max_total_time=5', '-timeout=10', '-rss_limit_mb=1024',
-		"-artifact_prefix=$dir/$name-failures/", "$dir/$name", -d $seeds ? $seeds : ());
-	is($r->{status}, 0, "fuzz_$name finds nothing") or diag(substr($r->{err}, -4000), failing_inputs("$dir/$name-failures"));
-	like($r->{err}, qr/^Done \d{3,} runs/m, "fuzz_$name ran");
+# Few inputs that are made at random get past an ELF header. A small real file of each kind is where to start.
+sub make_elf_seeds {
+	my ($seeds) = @_;
+	spew("$dir/seed.c", "static int helper(int x) { return x * 3; }\nint exported(int x) { return helper(x) + 1; }\n"
+		. "void _start(void) { for (;;) exported(2); }\n");
+	my @small = ('-O1', '-fno-inline', '-nostdlib', '-Wl,-z,noseparate-code', '-Wl,--build-id');
+	for my $kind (['object', '-c'], ['library', '-shared', '-fPIC', @small], ['program', '-static', @small]) {
+		my ($name, @flags) = @$kind;
+		system('gcc', @flags, '-o', "$seeds/$name", "$dir/seed.c") == 0 or die "cannot build a seed: $name";
+	}
+	system('objcopy', "--add-gnu-debuglink=$seeds/object", "$seeds/program") == 0 or die 'objcopy';
 }
+my %make_seeds = (elf => \&make_elf_seeds);
 
-# The inputs that failed, as text to reproduce them from.
+# The inputs that failed, to reproduce them from.
 sub failing_inputs {
 	my ($failures) = @_;
 	return map { "\n$_: " . unpack('H*', slurp($_)) . "\n" } glob("$failures/*");
 }
 
+for my $source (glob('tests/fuzz/fuzz_*.c')) {
+	my ($name) = $source =~ m{/fuzz_(\w+)\.c$};
+	my $fuzzer = "$build/fuzz/fuzz_$name";
+	ok(-x $fuzzer, "$fuzzer is built") or next;
+	mkdir($_) for "$dir/$name", "$dir/$name-seeds", "$dir/$name-failures";
+	$make_seeds{$name}->("$dir/$name-seeds") if $make_seeds{$name};
+	my $seeds = -d "tests/fuzz/seeds/$name" ? "tests/fuzz/seeds/$name" : "$dir/$name-seeds";
+	my $r = run_command($fuzzer, '-seed=1', '-runs=20000', '-max_total_time=5', '-timeout=10', '-rss_limit_mb=1024',
+		"-artifact_prefix=$dir/$name-failures/", "$dir/$name", $seeds);
+	is($r->{status}, 0, "fuzz_$name finds nothing") or diag(substr($r->{err}, -4000), failing_inputs("$dir/$name-failures"));
+	like($r->{err}, qr/^Done \d{3,} runs/m, "fuzz_$name ran");
+}
 done_testing();
