@@ -1,31 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolize/demangle.h"
 
+#include "base/mem.h"
+
 #include <libiberty/demangle.h>
 #include <setjmp.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
- * libiberty's demanglers hand out text piece by piece and cannot be told to stop: 240 bytes of symbol can mean 400 MB of
- * text. They keep nothing on the heap meanwhile, so a jump out of the callback ends them.
+ * libiberty's demanglers hand out text piece by piece and cannot be told to stop: 240 bytes of symbol can mean 400 MB of text.
+ * So a jump out of the callback ends them. They keep nothing on the heap meanwhile, with one exception: a Rust identifier in
+ * punycode, handed out a character at a time. What may be inside of one is let through, unused, before we jump.
  */
 struct sink {
 	struct buf *out;
 	size_t limit;
+	size_t dropped; /* pieces */
 	jmp_buf full;
 };
 
 static void take(const char *text, size_t n, void *ctx)
 {
 	struct sink *s = ctx;
+	size_t room = s->limit - s->out->n;
+	bool one_character = n <= 1 || text[0] & 0x80;
 
-	if (s->out->n + n > s->limit) {
-		buf_add(s->out, text, s->limit - s->out->n);
+	buf_add(s->out, text, n < room ? n : room);
+	if (n > room && (!one_character || ++s->dropped > DEMANGLE_MAX_IN))
 		longjmp(s->full, 1);
-	}
-	buf_add(s->out, text, n);
+}
+
+/* Ends text that was cut in "...", not inside of a UTF-8 character. */
+static void end_cut(struct buf *out, size_t start)
+{
+	size_t n = out->n;
+
+	while (n > start && n > out->n - 4 && ((unsigned char)out->v[n - 1] & 0xC0) == 0x80)
+		n--;
+	if (n > start && (unsigned char)out->v[n - 1] >= 0xC0)
+		n--;
+	buf_truncate(out, n);
+	buf_puts(out, "...");
 }
 
 /* Appends the demangled name and returns true, or leaves `out` as it was. */
@@ -36,48 +52,79 @@ static bool run(struct buf *out, const char *symbol)
 	int ok;
 
 	if (setjmp(s.full)) {
-		buf_puts(out, "...");
+		end_cut(out, start);
 		return true;
 	}
 	if (symbol[0] == '_' && symbol[1] == 'R')
 		ok = rust_demangle_callback(symbol, DMGL_PARAMS, take, &s);
 	else
 		ok = (!strncmp(symbol, "_ZN", 3) && rust_demangle_callback(symbol, DMGL_PARAMS, take, &s)) ||
-		     (buf_truncate(out, start), cplus_demangle_v3_callback(symbol, DMGL_PARAMS | DMGL_ANSI, take, &s));
-	if (ok && out->n > start)
-		return true;
-	buf_truncate(out, start);
-	return false;
+		     (buf_truncate(out, start), s.dropped = 0,
+		      cplus_demangle_v3_callback(symbol, DMGL_PARAMS | DMGL_ANSI, take, &s));
+	if (!ok || out->n == start) {
+		buf_truncate(out, start);
+		return false;
+	}
+	if (s.dropped)
+		end_cut(out, start);
+	return true;
 }
 
-/* Where the mangled name ends and the compiler's suffixes begin (.cold, .part.0, .isra.0, .llvm.123, @@GLIBC_2.2). */
+/* The start of a suffix that ends name[0 .. n), or n. Only at the end: "..cold.." inside of a Rust name is a module. */
+static size_t suffix_start(const char *name, size_t n)
+{
+	static const struct {
+		const char *text;
+		bool numbered, bare; /* may be followed by .NUMBER, may stand alone */
+	} suffixes[] = {
+		{".cold", true, true},	     {".warm", true, true},	{".hot", true, true},	     {".part", true, false},
+		{".isra", true, false},	     {".constprop", true, false}, {".llvm", true, false},    {".lto_priv", true, false},
+		{".localalias", true, true}, {".clone", true, false},	{".specialized", true, false}, {".__uniq", true, false},
+	};
+	size_t digits = n;
+
+	while (digits && name[digits - 1] >= '0' && name[digits - 1] <= '9')
+		digits--;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t length = strlen(suffixes[i].text);
+		bool numbered = digits < n && digits && name[digits - 1] == '.';
+		size_t end = numbered ? digits - 1 : n;
+
+		if ((numbered ? suffixes[i].numbered : suffixes[i].bare) && end > length &&
+		    !memcmp(name + end - length, suffixes[i].text, length))
+			return end - length;
+	}
+	return n;
+}
+
+/* Where the linker's name ends and what was appended to it begins. */
 static size_t base_length(const char *symbol)
 {
-	static const char *const suffixes[] = {".cold",	 ".warm",     ".hot",	".part.", ".isra.",
-					       ".constprop.", ".llvm.", ".lto_priv.", ".localalias", ".clone."};
-	size_t n = strcspn(symbol, "@");
+	size_t n = strcspn(symbol, "@"), shorter;
 
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
-		const char *at = strstr(symbol + 1, suffixes[i]);
-
-		if (at && (size_t)(at - symbol) < n)
-			n = at - symbol;
-	}
-	return n ? n : strlen(symbol);
+	if (!n)
+		return strlen(symbol);
+	while ((shorter = suffix_start(symbol, n)) < n)
+		n = shorter;
+	return n;
 }
 
 void demangle(struct buf *out, const char *symbol)
 {
-	size_t n = strnlen(symbol, DEMANGLE_MAX_IN + 1);
+	size_t n = strnlen(symbol, DEMANGLE_MAX_IN + 1), start = out->n;
 	char base[DEMANGLE_MAX_IN + 1];
 
-	if (n > DEMANGLE_MAX_IN || !*symbol) {
+	if (n <= DEMANGLE_MAX_IN) {
+		n = base_length(symbol);
+		memcpy(base, symbol, n);
+		base[n] = '\0';
+		if ((!strncmp(base, "_Z", 2) || !strncmp(base, "_R", 2)) && run(out, base))
+			return;
+	}
+	if (n <= DEMANGLE_MAX_OUT) {
 		buf_add(out, symbol, n);
 		return;
 	}
-	n = base_length(symbol);
-	memcpy(base, symbol, n);
-	base[n] = '\0';
-	if (base[0] != '_' || (base[1] != 'Z' && base[1] != 'R') || !run(out, base))
-		buf_add(out, base, n);
+	buf_add(out, symbol, DEMANGLE_MAX_OUT - 3);
+	end_cut(out, start);
 }

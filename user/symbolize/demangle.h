@@ -4,15 +4,18 @@
 
 #include "base/buf.h"
 
-/* Longer input is returned as it is, longer output is cut and ends in "...". Real names reach 1,222 and 10,111 bytes. */
+/*
+ * Real names reach 1,222 and 10,111 bytes. A longer symbol is not demangled; what is longer than DEMANGLE_MAX_OUT, demangled or
+ * not, is cut at a character and ends in "...".
+ */
 #define DEMANGLE_MAX_IN 4096
 #define DEMANGLE_MAX_OUT 4096
 
 /*
  * Appends the readable form of a linker symbol: C++ (Itanium ABI), Rust v0 and legacy, else the symbol itself. Per-build
- * parts (Rust's ::h<16 hex>, crate disambiguators) are left out, so that two builds compare. Compiler suffixes (.cold,
- * .part.0, .isra.0, .constprop.0, .llvm.N, @VERSION) are cut before demangling and not shown. Time and memory are bounded
- * whatever the symbol is.
+ * parts (Rust's ::h<16 hex>, crate disambiguators) are left out, so that two builds compare. What the compiler appends to a name
+ * (.cold, .part.0, .isra.0, .constprop.0, .lto_priv.0, .llvm.N, several of them, @VERSION) is cut before demangling and not
+ * shown. Time and memory are bounded whatever the symbol is.
  */
 void demangle(struct buf *out, const char *symbol);
 

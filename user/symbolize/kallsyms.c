@@ -30,7 +30,7 @@ static bool parse_line(char *text, struct line *ret)
 	char *end, *bracket;
 
 	ret->address = strtoull(text, &end, 16);
-	if (end == text || *end != ' ' || !end[1] || end[2] != ' ')
+	if (!isxdigit((unsigned char)*text) || *end != ' ' || !end[1] || end[2] != ' ')
 		return false;
 	ret->type = end[1];
 	ret->name = end + 3;
@@ -50,42 +50,39 @@ struct sorted {
 	bool global;
 };
 
-static const char *sorting;
-
-static int by_address(const void *a, const void *b)
+static int by_address_best_first(const void *a, const void *b, void *ctx)
 {
 	const struct sorted *x = a, *y = b;
+	const char *text = ctx;
 	size_t m, n;
 
 	if (x->symbol.start != y->symbol.start)
 		return x->symbol.start < y->symbol.start ? -1 : 1;
 	if (x->global != y->global)
 		return x->global ? -1 : 1;
-	m = strlen(sorting + x->symbol.name);
-	n = strlen(sorting + y->symbol.name);
-	return m != n ? (m < n ? -1 : 1) : strcmp(sorting + x->symbol.name, sorting + y->symbol.name);
+	m = strlen(text + x->symbol.name);
+	n = strlen(text + y->symbol.name);
+	return m != n ? (m < n ? -1 : 1) : strcmp(text + x->symbol.name, text + y->symbol.name);
 }
 
 void kallsyms_parse(struct kallsyms *k, char *text)
 {
 	VEC(struct sorted) all = {0};
-	char last_module[64] = "", *word;
 	uint32_t module = 0;
 	struct line l;
+	char *word;
 
 	add_text(k, ""); /* offset 0: no module */
 	while ((word = strsep(&text, "\n"))) {
 		if (!parse_line(word, &l) || !l.address || !strchr("tTwW", l.type))
 			continue;
-		if (strcmp(l.module, last_module)) {
+		/* Symbols of one module stand together, so comparing with the last one finds nearly every equal name. */
+		if (strcmp(l.module, k->text.v + module))
 			module = *l.module ? add_text(k, l.module) : 0;
-			strncpy(last_module, l.module, sizeof(last_module) - 1);
-		}
 		*vec_push(&all) = (struct sorted){{l.address, add_text(k, l.name), module}, isupper((unsigned char)l.type)};
 	}
-	sorting = k->text.v;
 	if (all.n)
-		qsort(all.v, all.n, sizeof(*all.v), by_address);
+		qsort_r(all.v, all.n, sizeof(*all.v), by_address_best_first, k->text.v);
 	for (size_t i = 0; i < all.n; i++)
 		if (!i || all.v[i].symbol.start != all.v[i - 1].symbol.start)
 			*vec_push(&k->symbols) = all.v[i].symbol;
@@ -118,7 +115,7 @@ const struct kernel_symbol *kallsyms_find(const struct kallsyms *k, uint64_t add
 		return NULL;
 	s = &k->symbols.v[low - 1];
 	/* Only where the next symbol is of the same module does it say where this one ends. */
-	if (low < k->symbols.n && k->symbols.v[low].module == s->module)
+	if (low < k->symbols.n && !strcmp(k->text.v + k->symbols.v[low].module, k->text.v + s->module))
 		return s;
 	return address - s->start < KALLSYMS_LAST_BYTES ? s : NULL;
 }
