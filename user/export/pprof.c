@@ -3,12 +3,15 @@
  * pprof: gzipped google/pprof proto/profile.proto. The few message fields are written by hand: a generated protobuf library
  * would be larger than the rest of the program. Field numbers are those of profile.proto; wire format:
  * protobuf.dev/programming-guides/encoding.
+ *
+ * What the readers ask for beyond the format: ids that count up from 1 without a gap (Parca), valid UTF-8 in every string
+ * (Pyroscope), numbers, not strings, for pid and tid (each string label makes a series of its own).
  */
 #include "base/mem.h"
+#include "base/text.h"
 #include "render/format.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -18,8 +21,13 @@ struct pprof {
 	const struct profile *p;
 	const struct view *view;
 	struct buf out;
-	struct strings *pool; /* pprof's own string table; id 0 is "" there too */
-	VEC(uint8_t) used;    /* per profile frame */
+	struct buf scratch;
+	struct strings *pool;    /* pprof's own string table; id 0 is "" there too */
+	uint32_t *location;      /* of each profile frame: its location's and function's id, 0: none yet */
+	uint32_t *mapping;       /* of each profile string that names a binary: its mapping's id, 0: none yet */
+	VEC(uint32_t) frames;    /* of location id n: frames.v[n - 1] */
+	VEC(uint32_t) binaries;  /* of mapping id n: binaries.v[n - 1] */
+	VEC(uint32_t) path;      /* the frames of one stack, leaf first */
 };
 
 static void varint(struct buf *b, uint64_t v)
@@ -35,16 +43,25 @@ static void number(struct buf *b, unsigned field, uint64_t v)
 	varint(b, v);
 }
 
-static void bytes(struct buf *b, unsigned field, const struct buf *message)
+static void bytes(struct buf *b, unsigned field, const char *v, size_t n)
 {
 	varint(b, field << 3 | WIRE_BYTES);
-	varint(b, message->n);
-	buf_add(b, message->v ? message->v : "", message->n);
+	varint(b, n);
+	buf_add(b, v ? v : "", n);
+}
+
+/* Adds the message to `b` and empties it. */
+static void message(struct buf *b, unsigned field, struct buf *m)
+{
+	bytes(b, field, m->v, m->n);
+	buf_free(m);
 }
 
 static uint32_t string(struct pprof *w, const char *s)
 {
-	return strings_add(w->pool, s);
+	buf_truncate(&w->scratch, 0);
+	text_escape(&w->scratch, s, strlen(s));
+	return strings_add(w->pool, w->scratch.n ? w->scratch.v : "");
 }
 
 /* ValueType { type = 1, unit = 2 } */
@@ -54,8 +71,7 @@ static void value_type(struct pprof *w, unsigned field, const char *type, const 
 
 	number(&m, 1, string(w, type));
 	number(&m, 2, string(w, unit));
-	bytes(&w->out, field, &m);
-	buf_free(&m);
+	message(&w->out, field, &m);
 }
 
 /* Label { key = 1, str = 2, num = 3 } as field 3 of a Sample */
@@ -65,11 +81,33 @@ static void label(struct pprof *w, struct buf *sample, const char *key, const ch
 
 	number(&m, 1, string(w, key));
 	number(&m, text ? 2 : 3, text ? string(w, text) : value);
-	bytes(sample, 3, &m);
-	buf_free(&m);
+	message(sample, 3, &m);
 }
 
-/* Sample { location_id = 1, value = 2, label = 3 }; locations leaf first, one a frame, id = frame id + 1 */
+/* The frames of a stack that the view shows, into w->path. New ones get ids from the root on: the program comes before libc. */
+static void take_path(struct pprof *w, uint32_t node)
+{
+	const struct profile *p = w->p;
+
+	w->path.n = 0;
+	for (; node; node = p->nodes.v[node].parent)
+		if (view_shows(w->view, p->frames.v[p->nodes.v[node].frame].kind))
+			*vec_push(&w->path) = p->nodes.v[node].frame;
+	for (size_t i = w->path.n; i--;) {
+		uint32_t frame = w->path.v[i], binary = p->frames.v[frame].binary;
+
+		if (w->location[frame])
+			continue;
+		*vec_push(&w->frames) = frame;
+		w->location[frame] = w->frames.n;
+		if (!binary || w->mapping[binary])
+			continue;
+		*vec_push(&w->binaries) = binary;
+		w->mapping[binary] = w->binaries.n;
+	}
+}
+
+/* Sample { location_id = 1 (leaf first), value = 2, label = 3 } */
 static void sample(struct pprof *w, const struct profile_sample *s)
 {
 	const struct profile *p = w->p;
@@ -77,16 +115,12 @@ static void sample(struct pprof *w, const struct profile_sample *s)
 	const struct profile_process *process = &p->processes.v[t->process];
 	struct buf m = {0};
 
-	for (uint32_t n = s->node; n; n = p->nodes.v[n].parent) {
-		uint32_t frame = p->nodes.v[n].frame;
-
-		if (!view_shows(w->view, p->frames.v[frame].kind))
-			continue;
-		w->used.v[frame] = 1;
-		number(&m, 1, frame + 1);
-	}
+	take_path(w, s->node);
+	for (size_t i = 0; i < w->path.n; i++)
+		number(&m, 1, w->location[w->path.v[i]]);
 	number(&m, 2, s->count);
-	number(&m, 2, s->count * p->period_ns);
+	if (p->period_ns)
+		number(&m, 2, s->count * p->period_ns);
 	if (process->pid)
 		label(w, &m, "pid", NULL, process->pid);
 	if (process->comm)
@@ -95,57 +129,80 @@ static void sample(struct pprof *w, const struct profile_sample *s)
 		label(w, &m, "tid", NULL, t->tid);
 	if (t->comm)
 		label(w, &m, "thread", strings_get(p->strings, t->comm), 0);
-	bytes(&w->out, 2, &m);
-	buf_free(&m);
+	message(&w->out, 2, &m);
 }
 
-/* Location { id = 1, line = 4 { function_id = 1 } } and Function { id = 1, name = 2, system_name = 3, filename = 4 } */
-static void location(struct pprof *w, uint32_t frame)
+/* Mapping { id = 1, filename = 5, has_functions = 7 }. Without addresses: the frames have names, several processes their own. */
+static void mapping(struct pprof *w, uint32_t id)
 {
-	const struct profile_frame *f = &w->p->frames.v[frame];
-	struct buf m = {0}, line = {0};
-	uint32_t name = string(w, strings_get(w->p->strings, f->name));
+	struct buf m = {0};
 
-	number(&line, 1, frame + 1);
-	number(&m, 1, frame + 1);
-	bytes(&m, 4, &line);
-	bytes(&w->out, 4, &m);
-	buf_truncate(&m, 0);
-	number(&m, 1, frame + 1);
+	number(&m, 1, id);
+	number(&m, 5, string(w, strings_get(w->p->strings, w->binaries.v[id - 1])));
+	number(&m, 7, 1);
+	message(&w->out, 3, &m);
+}
+
+/* Location { id = 1, mapping_id = 2, line = 4 { function_id = 1 } } and Function { id = 1, name = 2, system_name = 3 } */
+static void location(struct pprof *w, uint32_t id)
+{
+	const struct profile_frame *f = &w->p->frames.v[w->frames.v[id - 1]];
+	uint32_t name = string(w, strings_get(w->p->strings, f->name));
+	struct buf m = {0}, line = {0};
+
+	number(&line, 1, id);
+	number(&m, 1, id);
+	if (f->binary)
+		number(&m, 2, w->mapping[f->binary]);
+	message(&m, 4, &line);
+	message(&w->out, 4, &m);
+	number(&m, 1, id);
 	number(&m, 2, name);
 	number(&m, 3, name);
-	number(&m, 4, string(w, strings_get(w->p->strings, f->binary)));
-	bytes(&w->out, 5, &m);
-	buf_free(&m);
-	buf_free(&line);
+	message(&w->out, 5, &m);
 }
 
-static void message(struct pprof *w)
+/* When, how long, how often, and what was lost; unknown of folded input. */
+static void measured(struct pprof *w)
+{
+	const struct profile *p = w->p;
+	struct buf text = {0};
+
+	if (p->start_ns)
+		number(&w->out, 9, p->start_ns);
+	if (p->start_ns && p->end_ns > p->start_ns)
+		number(&w->out, 10, p->end_ns - p->start_ns);
+	if (p->period_ns) {
+		value_type(w, 11, "cpu", "nanoseconds");
+		number(&w->out, 12, p->period_ns);
+	}
+	if (p->accounting.expected) {
+		accounting_print(&text, &p->accounting);
+		number(&w->out, 13, string(w, text.v)); /* a comment, which only people read */
+		buf_free(&text);
+	}
+}
+
+static void write_profile(struct pprof *w)
 {
 	const struct profile *p = w->p;
 
-	w->used.n = 0;
-	vec_reserve(&w->used, p->frames.n);
-	if (p->frames.n)
-		memset(w->used.v, 0, p->frames.n);
 	value_type(w, 1, "samples", "count");
-	value_type(w, 1, "cpu", "nanoseconds");
+	if (p->period_ns)
+		value_type(w, 1, "cpu", "nanoseconds");
 	for (size_t i = 0; i < p->samples.n; i++)
 		if (w->view->process == ALL_PROCESSES || p->threads.v[p->samples.v[i].thread].process == w->view->process)
 			sample(w, &p->samples.v[i]);
-	for (uint32_t i = 0; i < p->frames.n; i++)
-		if (w->used.v[i])
-			location(w, i);
-	number(&w->out, 9, p->start_ns);
-	number(&w->out, 10, p->end_ns - p->start_ns);
-	value_type(w, 11, "cpu", "nanoseconds");
-	number(&w->out, 12, p->period_ns);
+	for (uint32_t id = 1; id <= w->binaries.n; id++)
+		mapping(w, id);
+	for (uint32_t id = 1; id <= w->frames.n; id++)
+		location(w, id);
+	measured(w);
 	/* The table comes last, when all its strings are known; fields may stand in any order. */
 	for (uint32_t i = 0; i < strings_count(w->pool); i++) {
 		const char *s = strings_get(w->pool, i);
-		struct buf text = {(char *)s, strlen(s), 0};
 
-		bytes(&w->out, 6, &text);
+		bytes(&w->out, 6, s, strlen(s));
 	}
 }
 
@@ -156,7 +213,9 @@ static int compress_into(struct buf *out, const struct buf *in)
 	unsigned char chunk[65536];
 	int ret;
 
-	if (in->n > UINT32_MAX || deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (in->n > UINT32_MAX)
+		return -EFBIG;
+	if (deflateInit2(&z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
 		return -ENOMEM;
 	do {
 		z.next_out = chunk;
@@ -173,12 +232,19 @@ static int write_pprof(struct buf *out, const struct profile *p, const struct vi
 	struct pprof w = {.p = p, .view = view, .pool = strings_new()};
 	int ret;
 
-	message(&w);
+	w.location = xcalloc(p->frames.n + 1, sizeof(*w.location));
+	w.mapping = xcalloc(strings_count(p->strings), sizeof(*w.mapping));
+	write_profile(&w);
 	ret = compress_into(out, &w.out);
 	if (ret)
-		error_set(err, ret, "cannot compress the profile");
+		error_set(err, ret, "cannot compress the profile: %s", strerror(-ret));
 	strings_free(w.pool);
-	vec_free(&w.used);
+	free(w.location);
+	free(w.mapping);
+	vec_free(&w.frames);
+	vec_free(&w.binaries);
+	vec_free(&w.path);
+	buf_free(&w.scratch);
 	buf_free(&w.out);
 	return ret;
 }

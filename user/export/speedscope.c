@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* speedscope: https://www.speedscope.app/file-format-schema.json, one "sampled" profile a process. */
+#include "base/mem.h"
 #include "base/text.h"
 #include "render/format.h"
 
@@ -53,23 +54,43 @@ static void stack(struct buf *out, const struct profile *p, const struct view *v
 	vec_free(&path);
 }
 
-static void process_profile(struct buf *out, const struct profile *p, const struct view *view, uint32_t process)
+/* The samples of each process: first[process], then next[sample]; NO_SAMPLE ends. */
+#define NO_SAMPLE UINT32_MAX
+
+struct by_process {
+	uint32_t *first, *next;
+};
+
+static struct by_process group_samples(const struct profile *p)
+{
+	struct by_process g = {xmalloc((p->processes.n + 1) * sizeof(*g.first)), xmalloc((p->samples.n + 1) * sizeof(*g.next))};
+
+	for (size_t i = 0; i < p->processes.n; i++)
+		g.first[i] = NO_SAMPLE;
+	for (uint32_t i = p->samples.n; i--;) {
+		uint32_t process = p->threads.v[p->samples.v[i].thread].process;
+
+		g.next[i] = g.first[process];
+		g.first[process] = i;
+	}
+	return g;
+}
+
+static void process_profile(struct buf *out, const struct profile *p, const struct view *view, uint32_t process,
+			    const struct by_process *g)
 {
 	const struct profile_process *pr = &p->processes.v[process];
 	struct buf weights = {0}, name = {0};
 	uint64_t total = 0, weight;
 	const char *separator = "";
 
+	buf_puts(&name, pr->comm ? strings_get(p->strings, pr->comm) : pr->pid ? "[unnamed]" : "stacks");
 	if (pr->pid)
-		buf_printf(&name, "%s (%d)", strings_get(p->strings, pr->comm), pr->pid);
-	else
-		buf_puts(&name, "stacks");
+		buf_printf(&name, " (%d)", pr->pid);
 	buf_puts(out, "{\"type\":\"sampled\",\"name\":");
 	json_string(out, name.v);
 	buf_printf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[", p->period_ns ? "nanoseconds" : "none");
-	for (size_t i = 0; i < p->samples.n; i++) {
-		if (p->threads.v[p->samples.v[i].thread].process != process)
-			continue;
+	for (uint32_t i = g->first[process]; i != NO_SAMPLE; i = g->next[i]) {
 		buf_puts(out, separator);
 		stack(out, p, view, p->samples.v[i].node);
 		weight = p->samples.v[i].count * (p->period_ns ? p->period_ns : 1);
@@ -82,23 +103,39 @@ static void process_profile(struct buf *out, const struct profile *p, const stru
 	buf_free(&name);
 }
 
+/* What was profiled; and, as the format has no other place for it, what is missing. */
+static void title(struct buf *out, const struct profile *p)
+{
+	uint64_t lost = accounting_lost(&p->accounting);
+	struct buf text = {0};
+
+	buf_puts(&text, p->command && *p->command ? p->command : "profile");
+	if (lost)
+		buf_printf(&text, " [lost: %" PRIu64 " of %" PRIu64 " samples]", lost, p->accounting.recorded + lost);
+	json_string(out, text.v);
+	buf_free(&text);
+}
+
 static int write_speedscope(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
 {
+	struct by_process g = group_samples(p);
 	const char *separator = "";
 
 	buf_puts(out, "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"profile " VERSION "\",\"name\":");
-	json_string(out, p->command ? p->command : "profile");
+	title(out, p);
 	buf_putc(out, ',');
 	frames(out, p);
 	buf_puts(out, ",\"profiles\":[");
 	for (uint32_t i = 0; i < p->processes.n; i++) {
-		if (view->process != ALL_PROCESSES && view->process != i)
+		if (g.first[i] == NO_SAMPLE || (view->process != ALL_PROCESSES && view->process != i))
 			continue;
 		buf_puts(out, separator);
-		process_profile(out, p, view, i);
+		process_profile(out, p, view, i, &g);
 		separator = ",";
 	}
 	buf_puts(out, "]}\n");
+	free(g.first);
+	free(g.next);
 	return 0;
 }
 
