@@ -29,7 +29,7 @@ for my $hz (99, 999, 4999) {
 	my $load = start_command(program('split'));
 	my $a = run("$hz Hz", $hz, 3);
 	stop_command($load);
-	cmp_ok($a->{recorded}, '>', 0.5 * $hz * 3, "$hz Hz: at least the busy CPU is recorded");
+	cmp_ok($a->{recorded}, '>', 0.2 * $hz * 3, "$hz Hz: at least the busy CPU is recorded");
 }
 {
 	my @load = map { start_command(program('bpf_updates')) } 1 .. $cpus;
@@ -56,7 +56,7 @@ SKIP: {
 	my $r = run_command($profile, '-f', '-F', 999, '-d', 2, '-p', $load);
 	my $a = accounting($r->{err}) // {};
 	ok($a->{exact}, '-p: the accounting is exact') or diag($r->{err});
-	cmp_ok($a->{filtered}, '>', 500, '-p: other processes are filtered');
+	cmp_ok($a->{filtered}, '>', 100, '-p: other processes are filtered');
 	is(count_matching(qr/^(?!split;)/, folded($r->{out})), 0, '-p: nothing but the target');
 	stop_command($_) for $load, $other;
 }
@@ -79,7 +79,7 @@ SKIP: {
 	my $back = accounting($cpu1 // '') // {};
 	ok($a->{exact} && $back->{exact}, 'hotplug: the accounting is exact') or diag(slurp("$dir/err"));
 	# One second before and more than two after, of seven.
-	cmp_ok($back->{recorded} // 0, '>', 499 * 2.5, 'hotplug: the CPU is sampled again when it is back');
+	cmp_ok($back->{recorded} // 0, '>', 499 * 1.5, 'hotplug: the CPU is sampled again when it is back');
 	cmp_ok($back->{expected} // 0, '<', 499 * 6, 'hotplug: and not expected to be while it was away');
 }
 done_testing();

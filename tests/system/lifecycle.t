@@ -32,7 +32,7 @@ my $burn = program('burn');
 {
 	my @lines = profile_shell("i=0; while [ \$i -lt 500 ]; do $burn 20; i=\$((i+1)); done", 199);
 	my @own = grep { $_->[0] =~ /^burn;/ } @lines;
-	cmp_ok(total(@own), '>', 1000, '500 processes of 20 ms have their samples');
+	cmp_ok(total(@own), '>', 500, '500 processes of 20 ms have their samples');
 	my $named = count_matching(qr/;main;burn_cpu$/, @own);
 	# User-mode samples in burn itself; start-up code in ld.so and the kernel has names of its own.
 	my $unknown = count_matching(qr/\[unknown\]|\[burn\+0x/, @own);
@@ -63,7 +63,7 @@ my $burn = program('burn');
 	# Compiled, run and deleted within one drain interval.
 	my $script = join(' ', map { "cp $burn $dir/gone$_; $dir/gone$_ 60; rm $dir/gone$_;" } 1 .. 10);
 	my @lines = grep { $_->[0] =~ /^gone/ } profile_shell($script);
-	cmp_ok(total(@lines), '>', 100, 'ten short programs ran');
+	cmp_ok(total(@lines), '>', 50, 'ten short programs ran');
 	my $named = count_matching(qr/;main;burn_cpu$/, @lines);
 	my $honest = count_matching(qr/;\[gone\d+\+0x[0-9a-f]+\]$/, @lines);
 	my $user = count_matching(qr/(?<!_\[k\])$/, @lines);
@@ -115,7 +115,7 @@ my $burn = program('burn');
 	my $a = accounting(slurp("$dir_out/err")) // {};
 	ok($a->{exact}, 'lost process records: the accounting is exact');
 	my @own = grep { $_->[0] =~ /^burn;/ } folded(slurp("$dir_out/out"));
-	cmp_ok(count_matching(qr/;main;burn_cpu$/, @own), '>', 100, 'lost process records: the program has its names');
+	cmp_ok(count_matching(qr/;main;burn_cpu$/, @own), '>', 30, 'lost process records: the program has its names');
 	cmp_ok(count_matching(qr/\[unknown\]/, @own), '<=', 0.02 * total(@own), 'lost process records: next to none unknown');
 }
 SKIP: {
@@ -130,8 +130,8 @@ SKIP: {
 		next unless defined $q && $p == $q;
 		$same = 1;
 		my @lines = folded($r->{out});
-		cmp_ok(count_matching(qr/^burn;.*main;burn_cpu$/, @lines), '>', 50, 'pid reuse: the first program');
-		cmp_ok(count_matching(qr/^split;.*;leaf_/, @lines), '>', 50, 'the second, with the same pid');
+		cmp_ok(count_matching(qr/^burn;.*main;burn_cpu$/, @lines), '>', 10, 'pid reuse: the first program');
+		cmp_ok(count_matching(qr/^split;.*;leaf_/, @lines), '>', 10, 'the second, with the same pid');
 		is(count_matching(qr/^burn;.*leaf_|^split;.*burn_cpu/, @lines), 0, 'never mixed');
 		last;
 	}
