@@ -9,6 +9,7 @@
 #include "process/process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -153,6 +154,7 @@ static void test_fork_and_exec(void **state)
 	expect(t, A, 11, 0x8000, "sh ?"); /* not mapped yet */
 	expect(t, A, 11, 0x1000, "sh /bin/sh+0x0");
 	assert_int_equal(mapped_calls, 3); /* the child's copies share what its parent opened */
+	assert_int_equal(process_mapping(process_table_find(t, B, 0, 25), 0x1000, 25)->since, 20);
 }
 
 static void test_exec_in_place(void **state)
@@ -166,7 +168,7 @@ static void test_exec_in_place(void **state)
 	exec_at(t, 20, A, "env");
 	mmap_at(t, 21, A, 0x1000, 0x3000, "/bin/env");
 	before = process_table_find(t, A, 7 * PROC_TICK_NS, 19);
-	after = process_table_find(t, A, 7 * PROC_TICK_NS + 9, 20); /* same start: an exec keeps it */
+	after = process_table_find(t, A, 0, 20); /* an exec keeps the start time, which nobody told again */
 	assert_non_null(before);
 	assert_non_null(after);
 	assert_int_not_equal(before->serial, after->serial);
@@ -305,6 +307,11 @@ static void test_no_code_any_more(void **state)
 	expect(t, A, 25, 0x2800, "jit ?");
 	expect(t, A, 25, 0x1fff, "jit +0xfff");
 	expect(t, A, 25, 0x3000, "jit +0x2000");
+	mmap_at(t, 40, A, 0x2000, 0x3000, "//anon");
+	mmap_at(t, 30, A, 0x1000, 0x5000, NULL); /* told late: what came after it stays */
+	expect(t, A, 29, 0x3000, "jit +0x2000");
+	expect(t, A, 35, 0x3000, "jit ?");
+	expect(t, A, 45, 0x2000, "jit +0x0");
 }
 
 static void test_told_twice(void **state)
@@ -352,6 +359,32 @@ static void test_there_before_us(void **state)
 	assert_int_equal(process_table_find(t, A, 0, 10)->born, 0);
 	expect(t, A, 50, 0x1000, " /lib/plugin.so+0x0");
 	expect(t, A, 49, 0x1000, " ?");
+	/* Its end may have been told before that event: it is looked for without waiting for one. */
+	process_table_expire(t, 60);
+	process_table_expire(t, UINT64_MAX - 1);
+	assert_int_equal(process_table_count(t), 0);
+}
+
+/* The fork is read after what the parent mapped later: that is not the child's. */
+static void test_late_fork(void **state)
+{
+	struct process_table *t = *state;
+
+	exec_at(t, 10, A, "sh");
+	mmap_at(t, 11, A, 0x1000, 0x3000, "/bin/sh");
+	mmap_at(t, 30, A, 0x2000, 0x5000, "/lib/later.so");
+	fork_at(t, 20, A, B);
+	expect(t, B, 40, 0x1000, "sh /bin/sh+0x0");
+	expect(t, B, 40, 0x2000, "sh /bin/sh+0x1000");
+	expect(t, B, 40, 0x4000, "sh ?");
+	expect(t, A, 40, 0x4000, "sh /lib/later.so+0x2000");
+	/* Or after the exec that ended it. */
+	exec_at(t, 60, C, "ls");
+	fork_at(t, 50, A, C);
+	expect(t, C, 55, 0x1000, "sh /bin/sh+0x0");
+	expect(t, C, 65, 0x1000, "ls ?");
+	process_table_expire(t, 61);
+	expect(t, C, 55, 0x1000, "nobody");
 }
 
 /*
@@ -430,6 +463,9 @@ static void test_order(void **state)
 		for (int i = 2; i < from; i++)
 			apply_nth(t, i);
 		expect_all(t);
+		process_table_expire(t, 51);
+		assert_int_equal(process_table_count(t), 2);
+		assert_int_equal(process_table_find(t, B, 0, 52)->replaced.n, 0);
 		assert_int_equal(tear_down((void **)&t), 0);
 	}
 }
@@ -609,10 +645,14 @@ static void test_live_child(void **state)
 
 	assert_int_equal(proc_start_tick(child, &tick), 0);
 	assert_null(process_table_find(t, child, (tick + 5) * PROC_TICK_NS, now)); /* a sample of who had the pid before */
+	assert_int_equal(process_table_count(t), 0);
 	p = process_table_find(t, child, tick * PROC_TICK_NS + 1234567, now);
 	assert_non_null(p);
 	assert_int_equal(p->start_tick, tick);
 	assert_non_null(process_mapping(p, (uintptr_t)test_live_child, now)); /* a fork: our code is its code */
+	/* It may be about to end, and its EXIT record read already: one look at /proc is not enough. */
+	process_table_expire(t, now);
+	assert_int_equal(process_table_count(t), 1);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	process_table_expire(t, now);
@@ -620,6 +660,28 @@ static void test_live_child(void **state)
 	assert_int_equal(process_table_count(t), 0);
 	assert_null(process_table_find(t, child, tick * PROC_TICK_NS, now));
 	assert_int_equal(process_table_scan(t, child), -ESRCH);
+}
+
+/* The records of a pid's reuse were lost: its new process is found by the start time, for samples older than the finding too. */
+static void test_reuse_not_told(void **state)
+{
+	struct process_table *t = *state;
+	pid_t child = sleeping_child();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), tick;
+	struct process *before, *p;
+
+	assert_int_equal(proc_start_tick(child, &tick), 0);
+	exec_at(t, 5, child, "before");
+	before = process_table_find(t, child, (tick - 1) * PROC_TICK_NS, 6);
+	assert_string_equal(before->comm, "before");
+	p = process_table_find(t, child, tick * PROC_TICK_NS, now);
+	assert_ptr_not_equal(p, before);
+	assert_ptr_equal(process_table_find(t, child, tick * PROC_TICK_NS, now), p);
+	assert_true(p->born > now);
+	assert_int_equal(before->died, p->born);
+	assert_ptr_equal(process_table_find(t, child, (tick - 1) * PROC_TICK_NS, 6), before);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
 }
 
 /* A zombie that its parent does not wait for has ended all the same. */
@@ -682,6 +744,8 @@ static void test_rescan(void **state)
 {
 	struct process_table *t = *state;
 	char *old = mmap(NULL, 3 * 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *new;
+	char *other = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 	uint64_t before;
 	struct process *p;
 
@@ -690,6 +754,8 @@ static void test_rescan(void **state)
 	assert_int_equal(process_table_scan(t, getpid()), 0);
 	shell_and_child(t);
 	mprotect(old, 4096, PROT_NONE);
+	assert_ptr_equal(mmap(other, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, exe, 0), other);
+	close(exe);
 	new = mmap(NULL, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	before = clock_ns(CLOCK_MONOTONIC);
 	assert_int_equal(process_table_scan_all(t, clock_ns(CLOCK_MONOTONIC), NULL), 0);
@@ -697,6 +763,10 @@ static void test_rescan(void **state)
 	assert_non_null(process_mapping(p, (uintptr_t)new + 4096, UINT64_MAX));
 	assert_null(process_mapping(p, (uintptr_t)old, UINT64_MAX));
 	assert_non_null(process_mapping(p, (uintptr_t)old, before - 1)); /* samples of then */
+	/* Anonymous memory, a file since: the file's names are not given to samples of before. */
+	assert_string_equal(process_mapping(p, (uintptr_t)other, before - 1)->path, "");
+	assert_string_not_equal(process_mapping(p, (uintptr_t)other, UINT64_MAX)->path, "");
+	munmap(other, 4096);
 	munmap(new, 8192);
 	munmap(old - 4096, 3 * 4096);
 	expect(t, A, 40, 0x1234, "sh /bin/sh+0x234"); /* died just now */
@@ -735,6 +805,7 @@ int main(void)
 		TEST(test_told_twice),
 		TEST(test_other_file_at_one_path),
 		TEST(test_there_before_us),
+		TEST(test_late_fork),
 		cmocka_unit_test(test_order),
 		TEST(test_expire),
 		TEST(test_exit),
@@ -744,6 +815,7 @@ int main(void)
 		TEST(test_bounds),
 		TEST(test_scan_self),
 		TEST(test_live_child),
+		TEST(test_reuse_not_told),
 		TEST(test_zombie),
 		TEST(test_main_thread_exits_first),
 		TEST(test_rescan),
