@@ -47,6 +47,10 @@ static void suffixes_are_cut(void **state)
 	check("_ZN3foo3barEi.llvm.1234567890", "foo::bar(int)");
 	check("memcpy@@GLIBC_2.14", "memcpy");
 	check("start.part", "start.part");
+	check("foo.coldish", "foo.coldish");
+	check("foo.cold.1", "foo");
+	/* A module called cold is no suffix. */
+	check("_ZN4core3ptr37drop_in_place$LT$app..cold..Store$GT$17h0123456789abcdefE", "core::ptr::drop_in_place<app::cold::Store>");
 }
 
 /* Names that double at every level: a pair of the pair before. The text is cut, in time and memory both. */
@@ -81,6 +85,25 @@ static void bombs_are_cut(void **state)
 		buf_free(&out);
 		buf_free(&symbol);
 	}
+}
+
+/* More lifetimes than there is time to count, in a part of the name that is not printed. */
+static void endless_binders_are_refused(void **state)
+{
+	check("_RINvC1a1fYXYYYYYYYYFFFFGFFFFppJ_", "_RINvC1a1fYXYYYYYYYYFFFFGFFFFppJ_");
+	check("_RINvC1a1fFGzzzzzzzzzz_EuE", "_RINvC1a1fFGzzzzzzzzzz_EuE");
+	check("_RINvC1a1fFG_EuE", "a::f::<for<'a> fn()>");
+}
+
+/* Cut inside of an identifier in punycode, which the demangler holds on the heap: nothing may leak (LeakSanitizer looks). */
+static void cut_in_punycode(void **state)
+{
+	struct buf out = {0};
+
+	demangle(&out, "_RINvC1a1fNtC1bu12GdEl_5qaaa8aaTB1_B7_zTBs_");
+	assert_true(out.n <= DEMANGLE_MAX_OUT && out.n > DEMANGLE_MAX_OUT - 8);
+	assert_string_equal(out.v + out.n - 3, "...");
+	buf_free(&out);
 }
 
 static const char *kernel_name(const struct kallsyms *k, uint64_t address, const char **module)
@@ -136,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_names),	     cmocka_unit_test(suffixes_are_cut),	cmocka_unit_test(bombs_are_cut),
+		cmocka_unit_test(endless_binders_are_refused), cmocka_unit_test(cut_in_punycode),
 		cmocka_unit_test(kernel_symbols), cmocka_unit_test(hidden_kernel_addresses),
 	};
 

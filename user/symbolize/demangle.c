@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <libiberty/demangle.h>
 #include <setjmp.h>
 #include <stdbool.h>
@@ -11,12 +12,13 @@
 /*
  * libiberty's demanglers hand out text piece by piece and cannot be told to stop: 240 bytes of symbol can mean 400 MB of text.
  * So a jump out of the callback ends them. They keep nothing on the heap meanwhile, with one exception: a Rust identifier in
- * punycode, handed out a character at a time. What may be inside of one is let through, unused, before we jump.
+ * punycode, while it is handed out. So with Rust names we jump at the next piece that is no identifier.
  */
 struct sink {
 	struct buf *out;
 	size_t limit;
-	size_t dropped; /* pieces */
+	bool identifiers; /* of Rust v0: may be on the heap */
+	bool cut;
 	jmp_buf full;
 };
 
@@ -24,10 +26,11 @@ static void take(const char *text, size_t n, void *ctx)
 {
 	struct sink *s = ctx;
 	size_t room = s->limit - s->out->n;
-	bool one_character = n <= 1 || text[0] & 0x80;
+	bool identifier = n && (isalnum((unsigned char)*text) || *text == '_' || *text & 0x80);
 
 	buf_add(s->out, text, n < room ? n : room);
-	if (n > room && (!one_character || ++s->dropped > DEMANGLE_MAX_IN))
+	s->cut |= n > room;
+	if (s->cut && !(s->identifiers && identifier))
 		longjmp(s->full, 1);
 }
 
@@ -44,28 +47,50 @@ static void end_cut(struct buf *out, size_t start)
 	buf_puts(out, "...");
 }
 
-/* Appends the demangled name and returns true, or leaves `out` as it was. */
+/*
+ * Does a Rust v0 name introduce thousands of lifetimes? ("FG" or "DG", a number in base 62, "_": RFC 2603, binder.) libiberty counts
+ * them one by one, up to 2^64, also in parts of a name that it does not print, where no callback could stop it. Any place counts,
+ * since a back-reference may lead into the middle of an identifier; the price is that names with identifiers like DGEMM_x, or
+ * methods of a type CFG (6 of the 105,401 of rustc), stay mangled.
+ */
+static bool has_endless_binder(const char *symbol)
+{
+	for (const char *at = symbol; (at = strchr(at, 'G')); at++) {
+		size_t digits = 0;
+
+		if (at == symbol || (at[-1] != 'F' && at[-1] != 'D'))
+			continue;
+		while (isalnum((unsigned char)at[1 + digits]))
+			digits++;
+		if (digits > 2 && at[1 + digits] == '_')
+			return true;
+	}
+	return false;
+}
+
+/* Appends the demangled name of a symbol that begins with _Z or _R and returns true, or leaves `out` as it was. */
 static bool run(struct buf *out, const char *symbol)
 {
 	const size_t start = out->n;
-	struct sink s = {.out = out, .limit = start + DEMANGLE_MAX_OUT - 3};
+	struct sink s = {.out = out, .limit = start + DEMANGLE_MAX_OUT - 3, .identifiers = symbol[1] == 'R'};
 	int ok;
 
+	if (s.identifiers && has_endless_binder(symbol))
+		return false;
 	if (setjmp(s.full)) {
 		end_cut(out, start);
 		return true;
 	}
-	if (symbol[0] == '_' && symbol[1] == 'R')
+	if (symbol[1] == 'R')
 		ok = rust_demangle_callback(symbol, DMGL_PARAMS, take, &s);
 	else
 		ok = (!strncmp(symbol, "_ZN", 3) && rust_demangle_callback(symbol, DMGL_PARAMS, take, &s)) ||
-		     (buf_truncate(out, start), s.dropped = 0,
-		      cplus_demangle_v3_callback(symbol, DMGL_PARAMS | DMGL_ANSI, take, &s));
+		     (buf_truncate(out, start), cplus_demangle_v3_callback(symbol, DMGL_PARAMS | DMGL_ANSI, take, &s));
 	if (!ok || out->n == start) {
 		buf_truncate(out, start);
 		return false;
 	}
-	if (s.dropped)
+	if (s.cut)
 		end_cut(out, start);
 	return true;
 }
