@@ -6,9 +6,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define FILE_BYTES_MAX (16ull << 30)  /* address space only: what is not read is no memory */
-#define PARTS_BYTES_MAX (512ull << 20) /* read in all; the largest symbol tables known are below */
-#define HEAD_BYTES 4096		       /* ELF header, program headers and, as linkers lay it out, the notes */
+#define FILE_BYTES_MAX (16ull << 30)    /* address space only: what is not read is no memory */
+#define HEADERS_BYTES_MAX (32ull << 20) /* read in all, of a file made to be read for ever */
+#define SYMBOLS_BYTES_MAX (512ull << 20) /* the largest symbol tables known are below */
+#define HEAD_BYTES 4096			/* ELF header, program headers and, as linkers lay it out, the notes */
+#define NOTE_BYTES_MAX 65536
+#define LINK_BYTES_MAX 512
 
 struct loader {
 	struct elf_copy *copy;
@@ -16,14 +19,15 @@ struct loader {
 	uint64_t budget;
 };
 
-static bool load(struct loader *l, uint64_t offset, uint64_t n)
+/* Reads [offset, offset + n) as far as the file and the budget reach. */
+static void load(struct loader *l, uint64_t offset, uint64_t n)
 {
 	if (offset >= l->copy->size)
-		return false;
+		return;
 	if (n > l->copy->size - offset)
 		n = l->copy->size - offset;
 	if (n > l->budget)
-		return false;
+		return;
 	l->budget -= n;
 	while (n) {
 		ssize_t got = pread(l->fd, l->copy->bytes + offset, n, offset);
@@ -31,44 +35,49 @@ static bool load(struct loader *l, uint64_t offset, uint64_t n)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0)
-			return false; /* shorter than it was: the rest stays zero */
+			return; /* shorter than it was */
 		offset += got;
 		n -= got;
 	}
-	return true;
 }
 
-static void load_segments(struct loader *l)
-{
-	Elf64_Phdr ph;
-
-	for (uint32_t i = 0; elf_segment(&l->copy->elf, i, &ph); i++) {
-		if (ph.p_type == PT_NOTE)
-			load(l, ph.p_offset, ph.p_filesz < 65536 ? ph.p_filesz : 65536);
-		/* Without section headers the dynamic symbols must be found through the segments. */
-		if (!l->copy->elf.sections && (ph.p_type == PT_DYNAMIC || (ph.p_type == PT_LOAD && !(ph.p_flags & PF_X))))
-			load(l, ph.p_offset, ph.p_filesz);
-	}
-}
-
-static void load_sections(struct loader *l)
+static void load_notes(struct loader *l)
 {
 	const struct elf *elf = &l->copy->elf;
+	Elf64_Phdr ph;
+	Elf64_Shdr sh;
+
+	for (uint32_t i = 0; elf_segment(elf, i, &ph); i++)
+		if (ph.p_type == PT_NOTE && ph.p_filesz < NOTE_BYTES_MAX)
+			load(l, ph.p_offset, ph.p_filesz);
+	for (uint32_t i = 0; elf_section(elf, i, &sh); i++)
+		if (sh.sh_type == SHT_NOTE && sh.sh_size < NOTE_BYTES_MAX)
+			load(l, sh.sh_offset, sh.sh_size);
+}
+
+static void load_symbols(struct loader *l)
+{
+	const struct elf *elf = &l->copy->elf;
+	bool dynamic = false;
+	Elf64_Phdr ph;
 	Elf64_Shdr sh;
 
 	for (uint32_t i = 0; elf_section(elf, i, &sh); i++) {
-		/* Allocated string tables but .dynstr, and string tables of DWARF, are no use; they are PROGBITS. */
-		bool wanted = sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_STRTAB ||
-			      (sh.sh_type == SHT_NOTE && sh.sh_size < 65536) || (sh.sh_type == SHT_PROGBITS && !sh.sh_flags && sh.sh_size < 512);
-
-		if (wanted)
+		/* String tables of DWARF are PROGBITS, as is .gnu_debuglink, which is tiny. */
+		if (sh.sh_type == SHT_SYMTAB || sh.sh_type == SHT_DYNSYM || sh.sh_type == SHT_STRTAB ||
+		    (sh.sh_type == SHT_PROGBITS && !sh.sh_flags && sh.sh_size < LINK_BYTES_MAX))
 			load(l, sh.sh_offset, sh.sh_size);
+		dynamic |= sh.sh_type == SHT_DYNSYM;
 	}
+	/* Without section headers the dynamic symbols are somewhere in the segments, with a linker that is told so even in text. */
+	for (uint32_t i = 0; !dynamic && elf_segment(elf, i, &ph); i++)
+		if (ph.p_type == PT_DYNAMIC || ph.p_type == PT_LOAD)
+			load(l, ph.p_offset, ph.p_filesz);
 }
 
-int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size)
+int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)
 {
-	struct loader l = {c, fd, PARTS_BYTES_MAX};
+	struct loader l = {c, fd, parts == ELF_HEADERS ? HEADERS_BYTES_MAX : SYMBOLS_BYTES_MAX};
 	Elf64_Ehdr h;
 	int ret;
 
@@ -83,20 +92,20 @@ int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size)
 	c->size = file_size;
 	load(&l, 0, HEAD_BYTES);
 	ret = elf_open(&c->elf, c->bytes, c->size);
-	if (!ret) {
-		h = c->elf.header;
-		load(&l, h.e_phoff, (uint64_t)h.e_phnum * sizeof(Elf64_Phdr));
-		load(&l, h.e_shoff, sizeof(Elf64_Shdr));
-		ret = elf_open(&c->elf, c->bytes, c->size);
+	if (ret) {
+		elf_copy_free(c);
+		return ret;
 	}
-	if (!ret) {
-		load(&l, c->elf.header.e_shoff, (uint64_t)c->elf.sections * sizeof(Elf64_Shdr));
-		load_segments(&l);
-		load_sections(&l);
-		return 0;
-	}
-	elf_copy_free(c);
-	return ret;
+	h = c->elf.header;
+	load(&l, h.e_shoff, sizeof(Elf64_Shdr)); /* may hold the counts */
+	elf_open(&c->elf, c->bytes, c->size);
+	load(&l, h.e_phoff, (uint64_t)c->elf.segments * sizeof(Elf64_Phdr));
+	load(&l, h.e_shoff, (uint64_t)c->elf.sections * sizeof(Elf64_Shdr));
+	/* These reads may have overwritten the header's bytes, if the file changed meanwhile: the copy in elf.header is used. */
+	load_notes(&l);
+	if (parts == ELF_SYMBOLS)
+		load_symbols(&l);
+	return 0;
 }
 
 void elf_copy_free(struct elf_copy *c)

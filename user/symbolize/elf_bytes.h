@@ -14,8 +14,14 @@ struct elf_copy {
 	struct elf elf;
 };
 
-/* Reads headers, notes, symbol and string tables and .gnu_debuglink. 0, -ENOEXEC or another negative errno. */
-int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size);
+/* What is read. The headers alone are some kilobytes: enough for addresses and the build id. */
+enum elf_parts { ELF_HEADERS, ELF_SYMBOLS };
+
+/*
+ * Reads headers and notes, with ELF_SYMBOLS also symbol and string tables and .gnu_debuglink. 0, -ENOEXEC or another negative
+ * errno. What could not be read is zeros.
+ */
+int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts);
 void elf_copy_free(struct elf_copy *c);
 
 #endif

@@ -1,35 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolize/image.h"
 
+#include "base/table.h"
 #include "symbolize/elf_bytes.h"
+#include "symbolize/foreign.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 static const struct symbol_source *const sources[] = {&symtab_source, &debug_source, &dynsym_source};
 _Static_assert(ARRAY_SIZE(sources) <= IMAGE_TABLES, "an image has room for one table a source");
 
+#define UNUSED_MAX 512			   /* images kept without users: a short-lived program runs again and again */
+#define TABLE_BYTES_MAX (1024ull << 20) /* of all symbol tables; who is over it goes without names */
+#define PINS_MAX 16384			   /* descriptors, and no more than half of those we may have */
+
 struct images {
-	VEC(struct image *) all;
+	struct image **buckets;
+	size_t n_buckets, n; /* power of two */
+	struct image *oldest, *newest;
+	size_t unused;
+	size_t pins;
+	uint64_t table_bytes;
 };
 
 struct images *images_new(void)
 {
-	return xcalloc(1, sizeof(struct images));
+	struct images *all = xcalloc(1, sizeof(*all));
+
+	all->n_buckets = 256;
+	all->buckets = xcalloc(all->n_buckets, sizeof(*all->buckets));
+	return all;
 }
 
-static void free_image(struct image *i)
+static uint64_t table_bytes(const struct image *i)
 {
+	uint64_t n = 0;
+
+	for (size_t t = 0; t < i->n_tables; t++)
+		n += i->tables[t].symtab.symbols.cap * (sizeof(struct symbol) + sizeof(uint32_t)) + i->tables[t].symtab.names.cap;
+	return n;
+}
+
+static void free_tables(struct images *all, struct image *i)
+{
+	all->table_bytes -= table_bytes(i);
 	for (size_t t = 0; t < i->n_tables; t++) {
 		symtab_free(&i->tables[t].symtab);
-		vec_free(&i->tables[t].frames);
+		vec_free(&i->tables[t].frames.ids);
 	}
-	cleanup_close(&i->fd);
+	i->n_tables = 0;
+}
+
+static bool may_pin(const struct images *all)
+{
+	struct rlimit files;
+
+	return all->pins < PINS_MAX && !getrlimit(RLIMIT_NOFILE, &files) && all->pins < files.rlim_cur / 2;
+}
+
+static void unpin(struct images *all, struct image *i)
+{
+	if (i->fd < 0)
+		return;
+	close(i->fd);
+	i->fd = -1;
+	all->pins--;
+}
+
+static void free_image(struct images *all, struct image *i)
+{
+	free_tables(all, i);
+	unpin(all, i);
 	vec_free(&i->segments);
 	free(i->path);
 	free(i->name);
@@ -40,31 +86,15 @@ void images_free(struct images *all)
 {
 	if (!all)
 		return;
-	for (size_t i = 0; i < all->all.n; i++)
-		free_image(all->all.v[i]);
-	vec_free(&all->all);
-	free(all);
-}
+	for (size_t b = 0; b < all->n_buckets; b++)
+		while (all->buckets[b]) {
+			struct image *i = all->buckets[b];
 
-void image_ref(struct image *i)
-{
-	i->refs++;
-}
-
-/*
- * An image without users keeps its tables: a short-lived program runs again and again. Only the descriptor of one whose
- * symbols nobody asked for is given back.
- */
-void images_release(struct images *all, struct image *i)
-{
-	if (--i->refs || i->loaded)
-		return;
-	for (size_t n = 0; n < all->all.n; n++)
-		if (all->all.v[n] == i) {
-			all->all.v[n] = all->all.v[--all->all.n];
-			free_image(i);
-			return;
+			all->buckets[b] = i->next;
+			free_image(all, i);
 		}
+	free(all->buckets);
+	free(all);
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -74,155 +104,257 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	       a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
 }
 
+static struct image **bucket(const struct images *all, const struct stat *st)
+{
+	return &all->buckets[hash_mix(hash_mix(0, st->st_dev), st->st_ino) & (all->n_buckets - 1)];
+}
+
+static struct image *find(const struct images *all, const struct stat *st)
+{
+	struct image *i = *bucket(all, st);
+
+	while (i && !same_file(&i->id, st))
+		i = i->next;
+	return i;
+}
+
+static void insert(struct images *all, struct image *i)
+{
+	struct image **b = bucket(all, &i->id);
+
+	i->next = *b;
+	*b = i;
+}
+
+static void grow(struct images *all)
+{
+	struct image **old = all->buckets, *i;
+	size_t n = all->n_buckets;
+
+	all->n_buckets = n * 2;
+	all->buckets = xcalloc(all->n_buckets, sizeof(*all->buckets));
+	for (size_t b = 0; b < n; b++)
+		while ((i = old[b])) {
+			old[b] = i->next;
+			insert(all, i);
+		}
+	free(old);
+}
+
+static void forget(struct images *all, struct image *i)
+{
+	struct image **at = bucket(all, &i->id);
+
+	while (*at != i)
+		at = &(*at)->next;
+	*at = i->next;
+	all->n--;
+	free_image(all, i);
+}
+
+static void leave_unused(struct images *all, struct image *i)
+{
+	*(i->older ? &i->older->newer : &all->oldest) = i->newer;
+	*(i->newer ? &i->newer->older : &all->newest) = i->older;
+	i->older = i->newer = NULL;
+	all->unused--;
+}
+
+static void forget_oldest(struct images *all)
+{
+	struct image *i = all->oldest;
+
+	leave_unused(all, i);
+	forget(all, i);
+}
+
+/* An image without users. Its file is let go of: an open descriptor keeps a file system from being unmounted. */
+static void enter_unused(struct images *all, struct image *i)
+{
+	unpin(all, i);
+	i->older = all->newest;
+	*(all->newest ? &all->newest->newer : &all->oldest) = i;
+	all->newest = i;
+	if (++all->unused > UNUSED_MAX)
+		forget_oldest(all);
+}
+
+void image_ref(struct image *i)
+{
+	i->refs++;
+}
+
+void images_release(struct images *all, struct image *i)
+{
+	if (!--i->refs)
+		enter_unused(all, i);
+}
+
+char *image_name(const char *path)
+{
+	static const char deleted[] = " (deleted)";
+	size_t n = strlen(path), d = sizeof(deleted) - 1;
+	const char *slash = strrchr(path, '/');
+	const char *name = slash && slash[1] ? slash + 1 : path;
+
+	return n > d && !strcmp(path + n - d, deleted) && path + n - d > name ? xstrndup(name, path + n - d - name) : xstrdup(name);
+}
+
+static void keep_segments(struct image *i, const struct elf *elf)
+{
+	Elf64_Phdr ph;
+
+	for (int executable = 1; executable >= 0; executable--)
+		for (uint32_t s = 0; elf_segment(elf, s, &ph) && i->segments.n < IMAGE_SEGMENTS_MAX; s++)
+			if (ph.p_type == PT_LOAD && !!(ph.p_flags & PF_X) == executable)
+				*vec_push(&i->segments) = ph;
+}
+
+static struct image *add(struct images *all, int path_fd, const struct stat *st, const char *path)
+{
+	auto_close int fd = foreign_open(path_fd);
+	struct image *i = xcalloc(1, sizeof(*i));
+	struct elf_copy copy;
+
+	i->fd = -1;
+	i->id = *st;
+	i->name = image_name(path);
+	i->path = xasprintf("%.*s%s", (int)(strrchr(path, '/') + 1 - path), path, i->name);
+	if (fd >= 0 && !elf_copy_load(&copy, fd, st->st_size, ELF_HEADERS)) {
+		i->build_id_len = elf_build_id(&copy.elf, i->build_id);
+		keep_segments(i, &copy.elf);
+		elf_copy_free(&copy);
+	}
+	if (++all->n > all->n_buckets)
+		grow(all);
+	insert(all, i);
+	enter_unused(all, i);
+	return i;
+}
+
 static bool same_build_id(const struct image *i, const struct file_id *id)
 {
 	return i->build_id_len == id->build_id_len && !memcmp(i->build_id, id->build_id, id->build_id_len);
 }
 
-/* A regular file or -1. Without blocking on a FIFO or taking a terminal. */
-static int open_regular(const char *path, struct stat *st)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd >= 0 && (fstat(fd, st) || !S_ISREG(st->st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
-
-static struct image *find(const struct images *all, const struct stat *st)
-{
-	for (size_t i = 0; i < all->all.n; i++)
-		if (same_file(&all->all.v[i]->id, st))
-			return all->all.v[i];
-	return NULL;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash && slash[1] ? slash + 1 : path;
-}
-
-/* Takes the descriptor over. */
-static struct image *add(struct images *all, int fd, const struct stat *st, const char *path)
-{
-	struct image *i = xcalloc(1, sizeof(*i));
-	size_t n = strlen(path), deleted = strlen(" (deleted)");
-	struct elf_copy copy;
-	Elf64_Phdr ph;
-
-	i->fd = fd;
-	i->id = *st;
-	i->path = xstrndup(path, n > deleted && !strcmp(path + n - deleted, " (deleted)") ? n - deleted : n);
-	i->name = xstrdup(base_name(i->path));
-	if (!elf_copy_load(&copy, fd, st->st_size)) {
-		i->build_id_len = elf_build_id(&copy.elf, i->build_id);
-		for (uint32_t s = 0; elf_segment(&copy.elf, s, &ph); s++)
-			if (ph.p_type == PT_LOAD)
-				*vec_push(&i->segments) = ph;
-		elf_copy_free(&copy);
-	}
-	*vec_push(&all->all) = i;
-	return i;
-}
-
-/* A file found by its path may be another one than was mapped: the build id, else the inode, must agree. */
-static bool is_mapped_file(const struct image *i, const struct mapping *m)
+/*
+ * Is this file the mapped one? The build id must agree, if one was told; it was read from the mapped file. Device and inode are
+ * as good, but on overlayfs and btrfs, whose st_dev is no device of the kernel's (major 0), mappings are told with other numbers
+ * than stat() gives: found by its path the inode must agree nevertheless, found through the mapping itself nothing need.
+ */
+static bool is_mapped_file(const struct image *i, const struct mapping *m, bool by_path)
 {
 	if (m->id.build_id_len)
 		return same_build_id(i, &m->id);
-	return m->id.inode && m->id.inode == i->id.st_ino &&
-	       (makedev(m->id.major, m->id.minor) == i->id.st_dev || !major(i->id.st_dev));
+	if (!m->id.inode)
+		return !by_path;
+	if (!major(i->id.st_dev))
+		return !by_path || m->id.inode == i->id.st_ino;
+	return m->id.inode == i->id.st_ino && makedev(m->id.major, m->id.minor) == i->id.st_dev;
 }
 
-static struct image *open_path(struct images *all, const char *path, const struct mapping *m, bool certain)
+/* A reference to the image of the file at path_fd, which is taken over or closed; NULL if that is not the mapped one. */
+static struct image *take(struct images *all, int path_fd, const struct stat *st, const struct mapping *m, bool by_path)
 {
-	struct stat st;
-	int fd = open_regular(path, &st);
-	struct image *i;
+	auto_close int fd = path_fd;
+	struct image *i = find(all, st);
 
-	if (fd < 0)
+	if (!i)
+		i = add(all, fd, st, m->path);
+	if (!is_mapped_file(i, m, by_path))
 		return NULL;
-	i = find(all, &st);
-	if (i)
-		close(fd);
-	else
-		i = add(all, fd, &st, m->path);
-	if (!certain && !is_mapped_file(i, m)) {
-		if (!i->refs) {
-			i->refs = 1;
-			images_release(all, i);
-		}
-		return NULL;
+	if (!i->refs++)
+		leave_unused(all, i);
+	if (!i->loaded && i->fd < 0 && may_pin(all)) {
+		i->fd = fd;
+		fd = -1;
+		all->pins++;
 	}
 	return i;
 }
 
-/* The build id names an image we have, and the path still leads to that file: no need to look through the process. */
-static struct image *known(const struct images *all, const struct mapping *m)
+static struct image *open_path(struct images *all, const char *root, const struct mapping *m)
 {
 	struct stat st;
-	struct image *i;
+	int fd = foreign_find(root, m->path, true, &st);
 
-	if (!m->id.build_id_len || stat(m->path, &st))
-		return NULL;
-	i = find(all, &st);
-	return i && same_build_id(i, &m->id) ? i : NULL;
+	return fd < 0 ? NULL : take(all, fd, &st, m, true);
+}
+
+static struct image *open_link(struct images *all, const char *link, const struct mapping *m)
+{
+	struct stat st;
+	int fd = foreign_find_link(link, &st);
+
+	return fd < 0 ? NULL : take(all, fd, &st, m, false);
 }
 
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m)
 {
-	char path[4096 + 64];
-	struct image *i;
+	char link[96], root[32];
+	struct image *i = NULL;
 
 	if (m->path[0] != '/' || m->path[1] == '/')
 		return NULL; /* anonymous, or named by the kernel */
-	i = known(all, m);
-	if (!i) {
-		snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, m->start, m->end);
-		i = open_path(all, path, m, true);
-	}
-	if (!i) {
-		snprintf(path, sizeof(path), "/proc/%d/root%s", pid, m->path);
-		i = open_path(all, path, m, false);
-	}
+	snprintf(link, sizeof(link), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, pid, m->start, m->end);
+	snprintf(root, sizeof(root), "/proc/%d/root", pid);
+	/* Nearly always the path is as good here as there; with a build id to prove it, that is several times as fast. */
+	if (m->id.build_id_len)
+		i = open_path(all, "/", m);
 	if (!i)
-		i = open_path(all, m->path, m, false);
-	if (i)
-		image_ref(i);
+		i = open_link(all, link, m);
+	if (!i)
+		i = open_path(all, root, m);
+	if (!i && !m->id.build_id_len)
+		i = open_path(all, "/", m);
 	return i;
 }
 
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
 {
-	bool found = false;
-
-	for (size_t s = 0; s < i->segments.n; s++) {
-		const Elf64_Phdr *ph = &i->segments.v[s];
-
-		if (offset < ph->p_offset || offset - ph->p_offset >= ph->p_filesz || (found && !(ph->p_flags & PF_X)))
-			continue;
-		*ret = offset - ph->p_offset + ph->p_vaddr;
-		found = true;
-	}
-	return found;
+	for (size_t s = 0; s < i->segments.n; s++)
+		if (elf_segment_vaddr(&i->segments.v[s], offset, ret))
+			return true;
+	return false;
 }
 
-void image_load_symbols(struct image *i, int32_t pid)
+/* The file to read from: the one that is pinned, or if there were too many pins what is at its path, if it is the same. */
+static int open_pinned(const struct image *i, const char *root)
+{
+	const char *const roots[] = {root ? root : "/", "/"};
+	int ret = -1;
+
+	if (i->fd >= 0)
+		return foreign_open(i->fd);
+	for (size_t r = 0; r < ARRAY_SIZE(roots) && ret < 0; r++) {
+		struct stat st;
+		auto_close int fd = foreign_find(roots[r], i->path, true, &st);
+
+		if (fd >= 0 && same_file(&st, &i->id))
+			ret = foreign_open(fd);
+	}
+	return ret;
+}
+
+void images_load_symbols(struct images *all, struct image *i, const char *root)
 {
 	struct elf_copy copy;
 
 	if (i->loaded)
 		return;
 	i->loaded = true;
-	if (i->fd >= 0 && !elf_copy_load(&copy, i->fd, i->id.st_size)) {
-		for (size_t s = 0; s < ARRAY_SIZE(sources); s++)
-			i->n_tables += sources[s]->load(&i->tables[i->n_tables].symtab, i, &copy, pid);
+	auto_close int fd = i->segments.n ? open_pinned(i, root) : -1;
+	if (fd >= 0 && !elf_copy_load(&copy, fd, i->id.st_size, ELF_SYMBOLS)) {
+		for (size_t s = 0; s < ARRAY_SIZE(sources); s++) {
+			i->tables[i->n_tables].source = sources[s];
+			i->n_tables += sources[s]->load(&i->tables[i->n_tables].symtab, i, &copy, root);
+		}
 		elf_copy_free(&copy);
 	}
-	cleanup_close(&i->fd);
-	i->fd = -1;
+	unpin(all, i);
+	all->table_bytes += table_bytes(i);
+	while (all->table_bytes > TABLE_BYTES_MAX && all->unused)
+		forget_oldest(all);
+	if (all->table_bytes > TABLE_BYTES_MAX)
+		free_tables(all, i);
 }

@@ -12,57 +12,75 @@
 #include <sys/stat.h>
 
 #define IMAGE_TABLES 3
+#define IMAGE_SEGMENTS_MAX 1024
+
+struct elf_copy;
+struct image;
+
+/*
+ * A place where symbols come from. Sources are asked in order; each that answers becomes one of the image's tables, and a
+ * later table names only what the earlier ones do not.
+ */
+struct symbol_source {
+	const char *name;
+	/*
+	 * Fills `t` from the image, whose own file is `file`. `root`: where to look for other files first ("/proc/PID/root"), or
+	 * NULL. False when this source has nothing.
+	 */
+	bool (*load)(struct symtab *t, const struct image *i, const struct elf_copy *file, const char *root);
+};
+extern const struct symbol_source symtab_source; /* .symtab of the file itself */
+extern const struct symbol_source debug_source;	 /* a separate debug file */
+extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
+
+/* The frames of a symbol table, made once per symbol and profile. */
+struct frame_cache {
+	VEC(uint32_t) ids; /* per symbol: profile frame id + 1 in the profile `serial`, 0: not asked yet */
+	uint64_t serial;
+};
 
 struct image_table {
+	const struct symbol_source *source;
 	struct symtab symtab;
-	VEC(uint32_t) frames; /* per symbol: profile frame id + 1 in the profile `serial`, 0: not asked yet */
-	uint64_t serial;
+	struct frame_cache frames;
 };
 
 struct image {
 	uint32_t refs;
 	struct stat id;
-	int fd; /* kept until the symbols are loaded, so that a deleted file still has names; else -1 */
-	char *path; /* as the first process that mapped it saw it */
+	int fd;	    /* O_PATH, until the symbols are loaded: so that a deleted file still has names; else -1 */
+	char *path; /* as the first process that mapped it saw it, without " (deleted)" */
 	char *name; /* base name of path */
 	uint8_t build_id[20];
 	size_t build_id_len;
-	VEC(Elf64_Phdr) segments;
+	VEC(Elf64_Phdr) segments; /* PT_LOAD, executable ones first; none: not an ELF file for us */
 	bool loaded;
 	struct image_table tables[IMAGE_TABLES]; /* in order of trust */
 	size_t n_tables;
+
+	struct image *next;	      /* with the same hash */
+	struct image *older, *newer; /* among those without users */
 };
 
-struct images; /* all that are in use, opaque */
+struct images; /* all that are in use, and the latest that were; opaque */
 
 struct images *images_new(void);
 void images_free(struct images *all); /* NULL is fine */
 
 /*
  * The image behind a mapping of process `pid`, with a reference for the caller; NULL when the file cannot be had or is not
- * the one that is mapped. Opens only regular files and never blocks.
+ * the one that is mapped. Opens only regular files and never blocks. Constant time, a few microseconds for a known file.
  */
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m);
 void image_ref(struct image *i);
+/* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);
 
+/* The base name of a path as the kernel tells it, without " (deleted)"; to be freed. */
+char *image_name(const char *path);
 /* The virtual address that a file offset has in the image's own terms. */
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret);
-/* Loads the symbols if that has not been done. `pid`: whose root is looked into for debug files first; 0: none. */
-void image_load_symbols(struct image *i, int32_t pid);
-
-/*
- * A place where symbols come from. Sources are asked in order; each that answers becomes one of the image's tables, and a
- * later table names only what the earlier ones do not.
- */
-struct elf_copy;
-struct symbol_source {
-	const char *name;
-	/* Fills `t` from the image, whose own file is `file`. False when this source has nothing. */
-	bool (*load)(struct symtab *t, const struct image *i, const struct elf_copy *file, int32_t pid);
-};
-extern const struct symbol_source symtab_source; /* .symtab of the file itself */
-extern const struct symbol_source debug_source;	 /* a separate debug file */
-extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
+/* Loads the symbols if that has not been done. `root`: where debug files are looked for first, or NULL. */
+void images_load_symbols(struct images *all, struct image *i, const char *root);
 
 #endif

@@ -7,14 +7,17 @@
 #include "symbolize/kallsyms.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 
 struct symbolizer {
 	struct images *images;
 	struct kallsyms kernel;
+	struct frame_cache kernel_frames;
 	bool kernel_read;
-	struct image_table vdso; /* our own: the kernel gives every 64-bit process the same */
+	struct symtab vdso; /* our own: the kernel gives every 64-bit process the same */
+	struct frame_cache vdso_frames;
 	bool vdso_read;
 	struct buf name; /* scratch */
 };
@@ -33,17 +36,25 @@ void symbolizer_free(struct symbolizer *s)
 		return;
 	images_free(s->images);
 	kallsyms_free(&s->kernel);
-	symtab_free(&s->vdso.symtab);
-	vec_free(&s->vdso.frames);
+	symtab_free(&s->vdso);
+	vec_free(&s->kernel_frames.ids);
+	vec_free(&s->vdso_frames.ids);
 	buf_free(&s->name);
 	free(s);
+}
+
+/* Memory without a file of its own; what runs there was made at run time. */
+static bool is_anonymous(const struct mapping *m)
+{
+	return m->path[0] != '/' || m->path[1] == '/' || !strcmp(m->path, "/dev/zero (deleted)") || !strncmp(m->path, "/SYSV", 5) ||
+	       !strcmp(m->path, "/anon_hugepage (deleted)");
 }
 
 static void on_mapped(void *ctx, const struct process *p, struct mapping *m)
 {
 	struct symbolizer *s = ctx;
 
-	m->image = images_open(s->images, p->pid, m);
+	m->image = is_anonymous(m) ? NULL : images_open(s->images, p->pid, m);
 }
 
 static void on_shared(void *ctx, struct mapping *m)
@@ -65,39 +76,59 @@ struct process_hooks symbolizer_hooks(struct symbolizer *s)
 	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s};
 }
 
-/* The frame of a symbol, made once per profile. */
-static uint32_t symbol_frame(struct symbolizer *s, struct profile *p, struct image_table *t, const struct symbol *symbol,
-			     const char *binary)
+/* The place of symbol i of n in a cache for this profile. */
+static uint32_t *cached(struct frame_cache *c, const struct profile *p, size_t i, size_t n)
 {
-	size_t i = symbol - t->symtab.symbols.v;
+	if (c->serial != p->serial || c->ids.n != n) {
+		vec_free(&c->ids);
+		c->ids.v = xcalloc(n, sizeof(*c->ids.v));
+		c->ids.n = c->ids.cap = n;
+		c->serial = p->serial;
+	}
+	return &c->ids.v[i];
+}
 
-	if (t->serial != p->serial || t->frames.n != t->symtab.symbols.n) {
-		vec_reserve(&t->frames, t->symtab.symbols.n - t->frames.n);
-		t->frames.n = t->symtab.symbols.n;
-		memset(t->frames.v, 0, t->frames.n * sizeof(*t->frames.v));
-		t->serial = p->serial;
-	}
-	if (!t->frames.v[i]) {
-		buf_truncate(&s->name, 0);
-		demangle(&s->name, t->symtab.names.v + symbol->name);
-		t->frames.v[i] = profile_frame(p, s->name.v, binary, FRAME_USER) + 1;
-	}
-	return t->frames.v[i] - 1;
+/* The frame of a linker symbol. */
+static uint32_t symbol_frame(struct symbolizer *s, struct profile *p, const char *symbol, const char *binary, enum frame_kind kind)
+{
+	buf_truncate(&s->name, 0);
+	demangle(&s->name, symbol);
+	return profile_frame(p, s->name.v, binary, kind);
+}
+
+static uint32_t table_frame(struct symbolizer *s, struct profile *p, const struct symtab *t, struct frame_cache *cache,
+			    const struct symbol *symbol, const char *binary)
+{
+	uint32_t *id = cached(cache, p, symbol - t->symbols.v, t->symbols.n);
+
+	if (!*id)
+		*id = symbol_frame(s, p, t->names.v + symbol->name, binary, FRAME_USER) + 1;
+	return *id - 1;
+}
+
+/* Code without a name: where it is in its file, in the file's own addresses if it has some. */
+static uint32_t address_frame(struct symbolizer *s, struct profile *p, const char *binary, uint64_t vaddr)
+{
+	buf_truncate(&s->name, 0);
+	buf_printf(&s->name, "[%s+0x%" PRIx64 "]", binary, vaddr);
+	return profile_frame(p, s->name.v, binary, FRAME_USER);
 }
 
 static uint32_t image_frame(struct symbolizer *s, struct profile *p, struct image *image, uint64_t offset, int32_t pid)
 {
 	const struct symbol *symbol;
 	uint64_t vaddr = offset;
+	char root[32];
 
-	image_load_symbols(image, pid);
+	if (!image->loaded) {
+		snprintf(root, sizeof(root), "/proc/%d/root", pid);
+		images_load_symbols(s->images, image, root);
+	}
 	if (image_vaddr(image, offset, &vaddr))
 		for (size_t i = 0; i < image->n_tables; i++)
 			if ((symbol = symtab_find(&image->tables[i].symtab, vaddr)))
-				return symbol_frame(s, p, &image->tables[i], symbol, image->name);
-	buf_truncate(&s->name, 0);
-	buf_printf(&s->name, "[%s+0x%" PRIx64 "]", image->name, vaddr);
-	return profile_frame(p, s->name.v, image->name, FRAME_USER);
+				return table_frame(s, p, &image->tables[i].symtab, &image->tables[i].frames, symbol, image->name);
+	return address_frame(s, p, image->name, vaddr);
 }
 
 static void read_vdso(struct symbolizer *s)
@@ -106,36 +137,40 @@ static void read_vdso(struct symbolizer *s)
 	struct elf elf;
 
 	s->vdso_read = true;
-	/* Two pages on x86-64; the kernel keeps its symbols within the image it maps. */
+	/* Two pages on x86-64; the section headers end the image that the kernel maps. */
 	if (bytes && !elf_open(&elf, bytes, 4096)) {
 		uint64_t end = elf.header.e_shoff + (uint64_t)elf.header.e_shnum * elf.header.e_shentsize;
 
 		if (!elf_open(&elf, bytes, end < 65536 ? end : 4096))
-			symtab_build(&s->vdso.symtab, &elf, SYMTAB_DYNAMIC);
+			symtab_build(&s->vdso, &elf, SYMTAB_DYNAMIC);
 	}
 }
 
 static uint32_t vdso_frame(struct symbolizer *s, struct profile *p, const struct mapping *m, uint64_t address)
 {
-	const struct symbol *symbol;
+	const struct symbol *symbol = NULL;
 
 	if (!s->vdso_read)
 		read_vdso(s);
-	symbol = symtab_find(&s->vdso.symtab, address - m->start + m->offset);
-	return symbol ? symbol_frame(s, p, &s->vdso, symbol, "[vdso]") : profile_frame(p, "[vdso]", "[vdso]", FRAME_USER);
+	if (m->end > UINT32_MAX) /* below is that of a 32-bit process, another one */
+		symbol = symtab_find(&s->vdso, address - m->start + m->offset);
+	return symbol ? table_frame(s, p, &s->vdso, &s->vdso_frames, symbol, m->path) : profile_frame(p, m->path, m->path, FRAME_USER);
 }
 
-/* A file that could not be opened: where in it the code is can still be said. */
+/* No file, or one that could not be opened. Shared anonymous memory has a path that was never in a directory. */
 static uint32_t unopened_frame(struct symbolizer *s, struct profile *p, const struct mapping *m, uint64_t address)
 {
-	const char *slash = strrchr(m->path, '/');
-	const char *name = slash && slash[1] ? slash + 1 : m->path;
+	uint32_t frame;
+	char *name;
 
-	if (m->path[0] != '/')
-		return profile_frame(p, *m->path == '[' ? m->path : "[anon]", *m->path == '[' ? m->path : "[anon]", FRAME_USER);
-	buf_truncate(&s->name, 0);
-	buf_printf(&s->name, "[%s+0x%" PRIx64 "]", name, address - m->start + m->offset);
-	return profile_frame(p, s->name.v, name, FRAME_USER);
+	if (m->path[0] == '[')
+		return profile_frame(p, m->path, m->path, FRAME_USER);
+	if (is_anonymous(m))
+		return profile_frame(p, "[anon]", "[anon]", FRAME_USER);
+	name = image_name(m->path);
+	frame = address_frame(s, p, name, address - m->start + m->offset);
+	free(name);
+	return frame;
 }
 
 uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent, struct process *process, uint64_t address,
@@ -161,6 +196,7 @@ uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t pare
 {
 	const struct kernel_symbol *symbol;
 	const char *module;
+	uint32_t *id;
 
 	if (!s->kernel_read) {
 		kallsyms_read(&s->kernel);
@@ -169,7 +205,10 @@ uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t pare
 	symbol = kallsyms_find(&s->kernel, address - is_return_address);
 	if (!symbol)
 		return profile_node(p, parent, profile_frame(p, "[kernel]", "[kernel]", FRAME_KERNEL));
-	module = s->kernel.text.v + symbol->module;
-	return profile_node(p, parent,
-			    profile_frame(p, s->kernel.text.v + symbol->name, *module ? module : "[kernel]", FRAME_KERNEL));
+	id = cached(&s->kernel_frames, p, symbol - s->kernel.symbols.v, s->kernel.symbols.n);
+	if (!*id) {
+		module = s->kernel.text.v + symbol->module;
+		*id = symbol_frame(s, p, s->kernel.text.v + symbol->name, *module ? module : "[kernel]", FRAME_KERNEL) + 1;
+	}
+	return profile_node(p, parent, *id - 1);
 }

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From an address of this very process to a frame. */
+#include <dlfcn.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "process/process.h"
+#include "symbolize/symbolize.h"
+
+struct fixture {
+	struct symbolizer *symbolizer;
+	struct process_table *table;
+	struct process *self;
+	struct profile *profile;
+	uint64_t now;
+	void *code; /* anonymous executable memory */
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = xcalloc(1, sizeof(*f));
+	struct process_hooks hooks;
+
+	f->code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	f->symbolizer = symbolizer_new();
+	hooks = symbolizer_hooks(f->symbolizer);
+	f->table = process_table_new(&hooks);
+	f->profile = profile_new();
+	if (process_table_scan(f->table, getpid()))
+		return -1;
+	f->now = clock_ns(CLOCK_MONOTONIC);
+	f->self = process_table_find(f->table, getpid(), 0, f->now);
+	*state = f;
+	return f->self ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+
+	process_table_free(f->table);
+	symbolizer_free(f->symbolizer);
+	profile_free(f->profile);
+	munmap(f->code, 4096);
+	free(f);
+	return 0;
+}
+
+static const struct profile_frame *frame_of(struct fixture *f, uint64_t address, bool is_return_address)
+{
+	uint32_t node = symbolize_user(f->symbolizer, f->profile, 0, f->self, address, f->now, is_return_address);
+
+	assert_int_equal(f->profile->nodes.v[node].parent, 0);
+	return &f->profile->frames.v[f->profile->nodes.v[node].frame];
+}
+
+static const char *name_of(struct fixture *f, uint64_t address, bool is_return_address)
+{
+	return strings_get(f->profile->strings, frame_of(f, address, is_return_address)->name);
+}
+
+static const char *binary_of(struct fixture *f, uint64_t address)
+{
+	return strings_get(f->profile->strings, frame_of(f, address, false)->binary);
+}
+
+/* Two functions that stand one behind the other in a section of their own. */
+__attribute__((noinline, section(".text.pair"), used)) static int first_of_pair(int x)
+{
+	return x + 1;
+}
+
+__attribute__((noinline, section(".text.pair"), used)) static int second_of_pair(int x)
+{
+	return x + 2;
+}
+
+static void own_functions(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t first = (uintptr_t)first_of_pair, second = (uintptr_t)second_of_pair;
+	uint64_t high = first < second ? second : first;
+
+	assert_string_equal(name_of(f, first, false), "first_of_pair");
+	assert_string_equal(name_of(f, second, false), "second_of_pair");
+	assert_string_equal(binary_of(f, first), "test_symbolize");
+	assert_int_equal(frame_of(f, first, false)->kind, FRAME_USER);
+	/* The call is before its return address: after one that ends a function, that is the function before. */
+	assert_string_equal(name_of(f, high + 1, true), high == second ? "second_of_pair" : "first_of_pair");
+	assert_string_not_equal(name_of(f, high, true), high == second ? "second_of_pair" : "first_of_pair");
+}
+
+static void library_function(void **state)
+{
+	struct fixture *f = *state;
+	/* From libc itself, not what a sanitizer put before it. */
+	void *libc = dlopen("libc.so.6", RTLD_NOW | RTLD_NOLOAD);
+	uint64_t address = libc ? (uintptr_t)dlsym(libc, "lfind") : 0;
+
+	assert_true(address);
+	assert_string_equal(name_of(f, address, false), "lfind");
+	assert_int_equal(strncmp(binary_of(f, address), "libc", 4), 0);
+	dlclose(libc);
+}
+
+static void vdso_function(void **state)
+{
+	struct fixture *f = *state;
+	void *vdso = dlopen("linux-vdso.so.1", RTLD_NOW | RTLD_NOLOAD);
+	uint64_t address = vdso ? (uintptr_t)dlsym(vdso, "__vdso_gettimeofday") : 0;
+
+	if (!address) {
+		print_message("# skipped: no vDSO\n");
+		skip();
+	}
+	/* The function has two names of the same binding and size, but for one weak: the global one, or the shorter. */
+	if (strcmp(name_of(f, address, false), "gettimeofday"))
+		assert_string_equal(name_of(f, address, false), "__vdso_gettimeofday");
+	assert_string_equal(binary_of(f, address), "[vdso]");
+	assert_string_equal(name_of(f, getauxval(AT_SYSINFO_EHDR), false), "[vdso]"); /* its header: no function */
+	dlclose(vdso);
+}
+
+static void what_has_no_name(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_string_equal(name_of(f, (uintptr_t)f->code + 100, false), "[anon]");
+	assert_string_equal(name_of(f, 0x10, false), "[unknown]");
+	assert_string_equal(name_of(f, 0, true), "[unknown]");
+	assert_string_equal(name_of(f, UINT64_MAX, false), "[unknown]");
+	f->self = NULL;
+	assert_string_equal(name_of(f, (uintptr_t)first_of_pair, false), "[unknown]");
+}
+
+/* Behind the last function of the text segment: the image, and where in it. */
+static void address_in_an_image(void **state)
+{
+	struct fixture *f = *state;
+	struct mapping *m = process_mapping(f->self, (uintptr_t)first_of_pair, f->now);
+	char expected[128];
+
+	assert_non_null(m);
+	snprintf(expected, sizeof(expected), "[test_symbolize+0x%" PRIx64 "]", m->end - 1 - m->start + m->offset);
+	if (strcmp(name_of(f, m->end - 1, false), expected)) {
+		print_message("# skipped: the text fills its last page\n");
+		assert_true(*name_of(f, m->end - 1, false) != '[');
+		skip();
+	}
+}
+
+/* Ids of frames are remembered; they are those of another profile when another is asked for. */
+static void two_profiles(void **state)
+{
+	struct fixture *f = *state;
+	struct profile *first = f->profile;
+	const struct profile_frame *frame;
+
+	name_of(f, (uintptr_t)first_of_pair, false);
+	name_of(f, (uintptr_t)second_of_pair, false);
+	f->profile = profile_new();
+	profile_frame(f->profile, "something else", "", FRAME_USER);
+	frame = frame_of(f, (uintptr_t)second_of_pair, false);
+	assert_string_equal(strings_get(f->profile->strings, frame->name), "second_of_pair");
+	frame = frame_of(f, (uintptr_t)second_of_pair, false);
+	assert_string_equal(strings_get(f->profile->strings, frame->name), "second_of_pair");
+	profile_free(f->profile);
+	f->profile = first;
+	assert_string_equal(name_of(f, (uintptr_t)second_of_pair, false), "second_of_pair");
+}
+
+static void kernel_addresses(void **state)
+{
+	struct fixture *f = *state;
+	unsigned long long address = 0;
+	char line[512], type, name[300];
+	FILE *kallsyms = fopen("/proc/kallsyms", "r");
+	const struct profile_frame *frame;
+	uint32_t node;
+
+	assert_non_null(kallsyms);
+	while (fgets(line, sizeof(line), kallsyms))
+		if (sscanf(line, "%llx %c %299s", &address, &type, name) == 3 && !strcmp(name, "schedule"))
+			break;
+	fclose(kallsyms);
+	node = symbolize_kernel(f->symbolizer, f->profile, 0, 0x1234, false);
+	frame = &f->profile->frames.v[f->profile->nodes.v[node].frame];
+	assert_string_equal(strings_get(f->profile->strings, frame->name), "[kernel]");
+	assert_int_equal(frame->kind, FRAME_KERNEL);
+	if (!address) {
+		print_message("# skipped: kernel addresses are hidden\n");
+		skip();
+	}
+	for (int again = 0; again < 2; again++) {
+		node = symbolize_kernel(f->symbolizer, f->profile, 0, address + 1, true);
+		frame = &f->profile->frames.v[f->profile->nodes.v[node].frame];
+		assert_string_equal(strings_get(f->profile->strings, frame->name), "schedule");
+		assert_string_equal(strings_get(f->profile->strings, frame->binary), "[kernel]");
+		assert_int_equal(frame->kind, FRAME_KERNEL);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(own_functions, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(library_function, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(vdso_function, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_has_no_name, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(address_in_an_image, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(two_profiles, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(kernel_addresses, set_up, tear_down),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Opening files whose paths other users chose, as root. A path is followed within the root it was seen in, never through magic
+ * links out of it, and no device, FIFO or socket is ever opened: that alone can block or have effects.
+ */
+#ifndef SYMBOLIZE_FOREIGN_H
+#define SYMBOLIZE_FOREIGN_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+/*
+ * An O_PATH descriptor of the regular file at `path` below the directory `root` ("/proc/PID/root", "/"), or a negative errno.
+ * `cached`: only through what the kernel has in its caches (openat2(2), RESOLVE_CACHED), so that no network file system and no
+ * automounter is asked: enough for a file that was mapped a moment ago. Else -EAGAIN.
+ */
+int foreign_find(const char *root, const char *path, bool cached, struct stat *st);
+/* The same for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
+int foreign_find_link(const char *link, struct stat *st);
+/* A descriptor to read from, of an O_PATH one, or a negative errno. */
+int foreign_open(int path_fd);
+
+#endif
