@@ -18,7 +18,7 @@ struct collector {
 	struct process_table *processes;
 	struct profile *profile;
 	VEC(int32_t) targets; /* empty: the whole system */
-	bool targets_only, follow_children;
+	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -27,8 +27,7 @@ struct collector *collector_new(const struct sampler_options *o, struct error *e
 	struct collector *c = xcalloc(1, sizeof(*c));
 	struct process_hooks hooks;
 
-	c->targets_only = o->only_targets;
-	c->follow_children = o->follow_children;
+	c->whole_system = !o->only_targets || o->follow_children;
 	c->profile = profile_new();
 	c->symbolizer = symbolizer_new();
 	hooks = symbolizer_hooks(c->symbolizer);
@@ -80,7 +79,7 @@ int collector_start(struct collector *c, struct error *err)
 
 	/* The side-band is open already: what starts or maps while /proc is read is told twice, never missed. */
 	scan_targets(c);
-	if (!c->targets_only)
+	if (!c->targets.n)
 		ret = process_table_scan_all(c->processes, clock_ns(CLOCK_MONOTONIC), err);
 	if (!ret)
 		ret = sampler_start(c->sampler, err);
@@ -104,7 +103,7 @@ static void apply_event(void *ctx, const struct process_event *e)
 
 	if (e->kind == EVENT_LOST)
 		c->sideband_lost = true;
-	else if (!c->targets_only || c->follow_children || is_target(c, e->pid))
+	else if (c->whole_system || is_target(c, e->pid))
 		process_table_apply(c->processes, e);
 }
 
@@ -113,10 +112,10 @@ void collector_watch(struct collector *c)
 	sideband_read(c->sideband, apply_event, c);
 	if (c->sideband_lost) {
 		c->sideband_lost = false;
-		if (c->targets_only && !c->follow_children)
-			scan_targets(c);
-		else
+		if (c->whole_system)
 			process_table_scan_all(c->processes, clock_ns(CLOCK_MONOTONIC), NULL);
+		else
+			scan_targets(c);
 	}
 }
 

@@ -112,11 +112,10 @@ static char *file_name(const char *comm, int32_t pid)
 /* A pid may stand for several processes of one name (exec in place, reuse): the later ones get ".2", ".3", ... */
 static char *unused_name(const struct strings *used, const char *comm, int32_t pid)
 {
-	char *name = file_name(comm, pid);
+	auto_free char *base = file_name(comm, pid);
+	char *name = xstrdup(base);
 
 	for (unsigned n = 2; strings_find(used, name); n++) {
-		auto_free char *base = file_name(comm, pid);
-
 		free(name);
 		name = xasprintf("%s.%u", base, n);
 	}

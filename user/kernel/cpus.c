@@ -6,8 +6,6 @@
 #include <errno.h>
 #include <string.h>
 
-#define CPU_ID_MAX 65535 /* far above NR_CPUS of any kernel: refuses nonsense before it becomes memory */
-
 static bool parse_id(const char **s, unsigned *ret)
 {
 	unsigned v = 0;

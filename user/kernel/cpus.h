@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#define CPU_ID_MAX 65535 /* far above NR_CPUS of any kernel: refuses nonsense before it becomes memory */
+
 /* Which CPUs are online now: online.v[cpu]. Ids may have gaps. */
 struct cpu_set {
 	VEC(bool) online;

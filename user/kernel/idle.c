@@ -2,10 +2,9 @@
 #include "kernel/idle.h"
 
 #include "base/file.h"
+#include "kernel/cpus.h"
 
 #include <string.h>
-
-#define CPU_ID_MAX 65535
 
 void idle_times_parse(struct idle_times *t, const char *text)
 {

@@ -360,7 +360,8 @@ void sampler_follow_hotplug(struct sampler *s)
 
 /*
  * Of `missing` periods without a sampler run, how many fell into idle time: a parked virtual CPU has no timer interrupts. The
- * idle clock counts in ticks, so one more tick is granted when it explains all that is missing, and never to hide a part.
+ * idle clock counts in ticks, so two more, one at either end, and the period under way are granted when they explain all that
+ * is missing, and never to hide a part.
  */
 static uint64_t idle_without_run(const struct sampler *s, size_t cpu, uint64_t idle_runs, uint64_t missing)
 {

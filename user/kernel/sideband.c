@@ -9,8 +9,8 @@
 #include <linux/perf_event.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RECORD_BYTES_MAX 8192 /* a record with the longest path, generously */
@@ -103,7 +103,7 @@ static int open_online(struct sideband *s)
 			ret = code;
 	}
 	for (size_t cpu = 0; cpu < s->rings.n && cpus.online.n; cpu++)
-		if (!cpu_set_has(&cpus, cpu) && s->rings.v[cpu].page &&
+		if (!cpu_set_has(&cpus, cpu) && s->rings.v[cpu].fd >= 0 &&
 		    s->rings.v[cpu].page->data_head == s->rings.v[cpu].page->data_tail)
 			close_ring(&s->rings.v[cpu]);
 	cpu_set_free(&cpus);
