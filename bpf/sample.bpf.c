@@ -26,7 +26,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Set by user space before loading. */
 const volatile __u32 log_limit_words; /* a record is begun only at or below this word of a log */
 const volatile __u32 index_mask;      /* slots - 1 */
-const volatile __u64 period_ns;       /* of a timer event; 0 for hardware events, which cannot be late */
 const volatile bool only_targets;
 const volatile bool take_kernel = true, take_user = true;
 
@@ -64,6 +63,7 @@ struct {
 } targets SEC(".maps");
 
 __u64 targets_lost; /* children of a target that found the table full */
+volatile __u64 period_ns; /* of a timer event; 0 for hardware events, which cannot be late. Changes while no event is on. */
 
 static __u64 start_time_of(struct task_struct *leader)
 {
@@ -78,7 +78,7 @@ static bool is_target(struct task_struct *task, __u32 tgid)
 }
 
 /* By how many whole periods this run is late: the event's timer says when it was due. The kernel skips those periods. */
-static __u64 whole_periods_late(void *ctx, __u64 now)
+static __u64 whole_periods_late(void *ctx, __u64 now, __u64 period)
 {
 	struct bpf_perf_event_data_kern kern;
 	__u64 due;
@@ -89,7 +89,7 @@ static __u64 whole_periods_late(void *ctx, __u64 now)
 	due = BPF_CORE_READ(kern.event, hw.hrtimer.node.expires);
 	if (!due || now <= due)
 		return 0;
-	return (now - due) / period_ns;
+	return (now - due) / period;
 }
 
 struct user_walk {
@@ -172,6 +172,7 @@ static __always_inline void take_identity(struct sample_record *r, struct task_s
 	r->tid = (__u32)pid_tgid;
 	r->start_time = start_time_of(BPF_CORE_READ(task, group_leader));
 	r->exec_id = BPF_CORE_READ(task, self_exec_id);
+	r->cgroup_id = bpf_get_current_cgroup_id();
 	__builtin_memset(r->comm, 0, sizeof(r->comm));
 	bpf_get_current_comm(r->comm, sizeof(r->comm));
 }
@@ -241,25 +242,23 @@ static __always_inline void aggregate(struct sample_half *half, __u64 *log, stru
 	half->records++;
 }
 
-static __always_inline void record(struct bpf_perf_event_data *ctx, struct cpu_state *cpu, __u32 cpu_id,
+static __always_inline void record(struct bpf_perf_event_data *ctx, struct sample_half *half, __u32 key,
 				   struct task_struct *task, __u64 pid_tgid, __u64 now)
 {
-	__u32 which = cpu->active & 1, key = cpu_id * 2 + which;
 	__u64 *log = bpf_map_lookup_elem(&logs, &key);
 	struct sample_slot *index = bpf_map_lookup_elem(&indexes, &key);
-	struct sample_half *half = &cpu->half[which];
 	__u32 word = half->used_words;
 	struct sample_record *r;
 
 	if (!log || !index || word > log_limit_words) {
-		cpu->counters.log_full++;
+		half->counters.log_full++;
 		return;
 	}
 	r = (struct sample_record *)(log + word);
 	take_identity(r, task, pid_tgid, now);
 	take_stacks(ctx, r, task);
 	aggregate(half, log, index, word);
-	cpu->counters.recorded++;
+	half->counters.recorded++;
 }
 
 SEC("perf_event")
@@ -269,24 +268,28 @@ int sample(struct bpf_perf_event_data *ctx)
 	__u64 pid_tgid = bpf_get_current_pid_tgid();
 	struct task_struct *task;
 	struct cpu_state *cpu = bpf_map_lookup_elem(&cpus, &cpu_id);
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = bpf_ktime_get_ns(), period = period_ns;
+	struct sample_half *half;
+	__u32 which;
 
 	if (!cpu)
 		return 0;
 	/* A full barrier: either user space sees the odd number and waits, or we see its new `active`. */
 	__sync_fetch_and_add(&cpu->sequence, 1);
-	cpu->counters.runs++;
+	which = *(volatile __u32 *)&cpu->active & 1;
+	half = &cpu->half[which];
+	half->counters.runs++;
 	/* Only a run that comes more than a period after the last one can be late by a whole period. */
-	if (period_ns && now - cpu->last_run > period_ns + period_ns / 8)
-		cpu->counters.late += whole_periods_late(ctx, now);
+	if (period && now - cpu->last_run > period + period / 8)
+		half->counters.late += whole_periods_late(ctx, now, period);
 	cpu->last_run = now;
 	task = bpf_get_current_task_btf();
 	if (!(__u32)pid_tgid)
-		cpu->counters.idle++;
+		half->counters.idle++;
 	else if (only_targets && !is_target(task, pid_tgid >> 32))
-		cpu->counters.filtered++;
+		half->counters.filtered++;
 	else
-		record(ctx, cpu, cpu_id, task, pid_tgid, now);
+		record(ctx, half, cpu_id * 2 + which, task, pid_tgid, now);
 	__sync_fetch_and_add(&cpu->sequence, 1);
 	return 0;
 }

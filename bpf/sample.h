@@ -42,6 +42,7 @@ struct sample_record {
 	__u32 tgid, tid;
 	__u64 start_time; /* start_boottime of the process */
 	__u64 exec_id;    /* the kernel's count of execs in this task */
+	__u64 cgroup_id;  /* of the thread, in the v2 hierarchy */
 	__u16 kernel_frames, user_frames;
 	__u16 end; /* enum unwind_end */
 	__u16 flags;
@@ -55,18 +56,13 @@ struct sample_record {
 /* `flags` of a record */
 #define RECORD_INTERRUPTED_USER 1 /* user_frames[0] is the interrupted instruction, else the one behind a syscall or fault */
 
-struct sample_half {
-	__u32 used_words; /* of the log */
-	__u32 records;
-};
-
 /* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */
 struct sample_slot {
 	__u32 tag;
 	__u32 word_plus_1;
 };
 
-/* Only grows; written by the sampler on this CPU alone. */
+/* What the sampler did while a half was the active one: a flip is a clean cut through the counts as well. */
 struct sample_counters {
 	__u64 runs;     /* = idle + filtered + recorded + log_full */
 	__u64 idle;     /* the idle task: no stack is taken */
@@ -76,17 +72,21 @@ struct sample_counters {
 	__u64 late; /* whole periods by which the timer was late, summed: periods that never fired */
 };
 
-struct cpu_state {
+struct sample_half {
+	__u32 used_words; /* of the log */
+	__u32 records;
+	struct sample_counters counters;
+};
+
+struct cpu_state { /* two cache lines: no CPU writes to another's */
 	__u32 sequence; /* odd while the sampler runs on this CPU */
 	__u32 active;   /* the half being written: 0 or 1 */
-	struct sample_half half[2];
-	struct sample_counters counters;
 	__u64 last_run; /* CLOCK_MONOTONIC ns; the sampler's own memory */
-	__u8 pad[48];   /* two cache lines: no CPU writes to another's */
+	struct sample_half half[2];
 };
 
 #define CHECK_LAYOUT(cond) _Static_assert(cond, #cond)
-CHECK_LAYOUT(sizeof(struct sample_record) == 64);
+CHECK_LAYOUT(sizeof(struct sample_record) == 72);
 CHECK_LAYOUT(__builtin_offsetof(struct sample_record, tgid) == RECORD_KEY_WORD * 8);
 CHECK_LAYOUT(sizeof(struct cpu_state) == 128);
 #endif

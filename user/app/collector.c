@@ -73,6 +73,17 @@ static void scan_targets(struct collector *c)
 		process_table_scan(c->processes, c->targets.v[i]);
 }
 
+/* Says in the profile what is measured from now on. */
+static void begin_window(struct collector *c)
+{
+	struct profile *p = c->profile;
+
+	p->start_ns = clock_ns(CLOCK_REALTIME);
+	p->period_ns = sampler_period_ns(c->sampler);
+	if (!p->event)
+		p->event = xstrdup(sampler_event_name(c->sampler));
+}
+
 int collector_start(struct collector *c, struct error *err)
 {
 	int ret = 0;
@@ -83,9 +94,7 @@ int collector_start(struct collector *c, struct error *err)
 		ret = process_table_scan_all(c->processes, clock_ns(CLOCK_MONOTONIC), err);
 	if (!ret)
 		ret = sampler_start(c->sampler, err);
-	c->profile->start_ns = clock_ns(CLOCK_REALTIME);
-	c->profile->period_ns = sampler_period_ns(c->sampler);
-	c->profile->event = xstrdup(sampler_event_name(c->sampler));
+	begin_window(c);
 	return ret;
 }
 
@@ -187,24 +196,61 @@ static void add_record(void *ctx, const struct sample_record *r)
 	profile_add(c->profile, thread, node, r->count);
 }
 
+/* The logs are ours by a flip or cut; samples from before it are in them. */
+static void take(struct collector *c, uint64_t before)
+{
+	collector_watch(c);
+	sampler_drain(c->sampler, add_record, c);
+	process_table_expire(c->processes, before);
+	sampler_follow_hotplug(c->sampler);
+	sideband_follow_hotplug(c->sideband);
+}
+
 void collector_turn(struct collector *c)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	sampler_flip(c->sampler);
-	collector_watch(c);
-	sampler_drain(c->sampler, add_record, c);
-	process_table_expire(c->processes, now);
-	sampler_follow_hotplug(c->sampler);
-	sideband_follow_hotplug(c->sideband);
+	take(c, now);
+}
+
+void collector_cut(struct collector *c)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	sampler_cut(c->sampler);
+	c->profile->end_ns = clock_ns(CLOCK_REALTIME);
+	take(c, now);
+	sampler_accounting(c->sampler, &c->profile->accounting);
+}
+
+void collector_next_window(struct collector *c, bool new_profile)
+{
+	struct profile *old = c->profile;
+
+	if (new_profile) {
+		c->profile = profile_new();
+		profile_free(old);
+	} else {
+		profile_clear(old);
+	}
+	begin_window(c);
+}
+
+int collector_restart(struct collector *c, unsigned hz, struct error *err)
+{
+	int ret = sampler_set_frequency(c->sampler, hz, err);
+
+	ret = ret ? ret : sampler_start(c->sampler, err);
+	if (!ret)
+		begin_window(c);
+	return ret;
 }
 
 void collector_stop(struct collector *c)
 {
 	sampler_stop(c->sampler);
-	c->profile->end_ns = clock_ns(CLOCK_REALTIME);
-	collector_turn(c);
-	sampler_accounting(c->sampler, &c->profile->accounting);
+	collector_cut(c);
 }
 
 int collector_sideband_fd(const struct collector *c)

@@ -29,7 +29,13 @@ void collector_turn(struct collector *c);
 /* Only the side-band: keeps its rings from filling up and pins images while their processes live. */
 void collector_watch(struct collector *c);
 
-/* Stops sampling, takes the last turn, and completes the profile's accounting and times. */
+/* A turn that ends a window: completes the profile's accounting and times. Sampling goes on. */
+void collector_cut(struct collector *c);
+/* After collector_cut(): what is sampled from now on is the next window's. The profile keeps its ids, or is a new one. */
+void collector_next_window(struct collector *c, bool new_profile);
+/* The same with another frequency, for which sampling pauses a moment. After collector_stop(). */
+int collector_restart(struct collector *c, unsigned hz, struct error *err);
+/* Stops sampling and ends the window. */
 void collector_stop(struct collector *c);
 
 int collector_sideband_fd(const struct collector *c); /* polls readable when collector_watch() has work */

@@ -11,7 +11,8 @@
 struct strings {
 	VEC(const char *) text;
 	VEC(char *) chunks;
-	size_t room; /* free bytes at the end of the last chunk */
+	size_t room;        /* free bytes at the end of the last chunk */
+	size_t chunk_bytes; /* of all chunks */
 	struct table table;
 };
 
@@ -35,6 +36,7 @@ static char *place(struct strings *s, size_t bytes)
 	if (bytes > s->room) {
 		*vec_push(&s->chunks) = xmalloc(size);
 		s->room = size;
+		s->chunk_bytes += size;
 	}
 	s->room -= bytes;
 	/* A chunk is filled from its end, so that `room` alone says where the next string goes. */
@@ -99,4 +101,9 @@ const char *strings_get(const struct strings *s, uint32_t id)
 uint32_t strings_count(const struct strings *s)
 {
 	return s->text.n;
+}
+
+size_t strings_bytes(const struct strings *s)
+{
+	return s->chunk_bytes + s->text.cap * sizeof(*s->text.v) + table_bytes(&s->table);
 }

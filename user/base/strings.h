@@ -19,5 +19,6 @@ bool strings_find(const struct strings *s, const char *text); /* is it in the po
 /* NUL-terminated, valid until the pool is freed; `id` must come from this pool. */
 const char *strings_get(const struct strings *s, uint32_t id);
 uint32_t strings_count(const struct strings *s);
+size_t strings_bytes(const struct strings *s); /* memory it holds */
 
 #endif

@@ -61,6 +61,11 @@ void table_add(struct table *t, uint64_t hash, uint32_t id)
 	t->n++;
 }
 
+size_t table_bytes(const struct table *t)
+{
+	return t->cap * sizeof(*t->slots);
+}
+
 void table_free(struct table *t)
 {
 	free(t->slots);

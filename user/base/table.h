@@ -25,6 +25,7 @@ uint32_t table_find(const struct table *t, uint64_t hash, table_equal *equal, co
 /* Adds an id that table_find() did not find. */
 void table_add(struct table *t, uint64_t hash, uint32_t id);
 void table_free(struct table *t);
+size_t table_bytes(const struct table *t); /* memory it holds */
 
 /* Mixes a value into a hash; good enough for in-memory tables, never stored. */
 static inline uint64_t hash_mix(uint64_t h, uint64_t v)

@@ -31,11 +31,11 @@ static uint64_t measure_cycles(void)
 	return cycles * (NS_PER_SEC / 1000) / ((now - start) / 1000);
 }
 
-struct event_source event_source_choose(unsigned hz)
+struct event_source event_source_choose(void)
 {
 	uint64_t cycles_per_second = measure_cycles();
 
 	if (cycles_per_second >= HZ_MIN_PLAUSIBLE && cycles_per_second <= HZ_MAX_PLAUSIBLE)
-		return (struct event_source){"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, cycles_per_second / hz, false};
-	return (struct event_source){"cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, NS_PER_SEC / hz, true};
+		return (struct event_source){"cycles", PERF_TYPE_HARDWARE, PERF_COUNT_HW_CPU_CYCLES, cycles_per_second, false};
+	return (struct event_source){"cpu-clock", PERF_TYPE_SOFTWARE, PERF_COUNT_SW_CPU_CLOCK, NS_PER_SEC, true};
 }

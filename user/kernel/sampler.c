@@ -28,7 +28,11 @@
 
 struct cpu_event {
 	int fd; /* -1: offline */
-	uint64_t expected, throttled; /* of earlier events on this CPU, before it went offline */
+	uint64_t expected, throttled;	/* of earlier events on this CPU, closed since */
+	uint64_t expected_cut, throttled_cut; /* all of them, at the last cut */
+	uint64_t expected_told, throttled_told; /* what the windows before this one had of it */
+	struct sample_counters counted; /* drained in this window */
+	uint64_t unreadable;		/* samples in this window's halves that were not */
 };
 
 struct mapped {
@@ -42,10 +46,10 @@ struct sampler {
 	VEC(struct cpu_event) events; /* by CPU id */
 	struct mapped cpus, logs, indexes;
 	size_t half_bytes, slots;
-	struct idle_times idle_before, idle_after; /* at the start; at the stop or the last look */
+	struct idle_times idle_before, idle_after; /* at this window's start, and at the cut */
+	uint64_t period; /* in the event's unit: cycles, or nanoseconds */
 	unsigned hz;
 	bool running;
-	uint64_t drained; /* samples handed out: what the counters call recorded, when all is well */
 };
 
 static struct cpu_state *cpu_state(const struct sampler *s, size_t cpu)
@@ -84,7 +88,6 @@ static void configure(struct sampler *s, const struct sampler_options *o, int cp
 	s->slots = power_of_two(s->half_bytes / 256, 256, 8192);
 	b->rodata->log_limit_words = s->half_bytes / 8;
 	b->rodata->index_mask = s->slots - 1;
-	b->rodata->period_ns = s->source.timer ? s->source.period : 0;
 	b->rodata->only_targets = o->only_targets;
 	b->rodata->take_kernel = o->kernel;
 	b->rodata->take_user = o->user;
@@ -151,7 +154,7 @@ static int open_event(struct sampler *s, int cpu)
 		.type = s->source.type,
 		.size = sizeof(attr),
 		.config = s->source.config,
-		.sample_period = s->source.period,
+		.sample_period = s->period,
 		.read_format = PERF_FORMAT_TOTAL_TIME_ENABLED | PERF_FORMAT_TOTAL_TIME_RUNNING,
 		.disabled = 1,
 	};
@@ -193,14 +196,25 @@ static int open_events(struct sampler *s, struct error *err)
 	return 0;
 }
 
+static void set_period(struct sampler *s, unsigned hz)
+{
+	s->hz = hz;
+	s->period = s->source.per_second / hz;
+	s->bpf->bss->period_ns = s->source.timer ? s->period : 0;
+}
+
 struct sampler *sampler_new(const struct sampler_options *o, struct error *err)
 {
 	struct sampler *s = xcalloc(1, sizeof(*s));
 
 	libbpf_set_print(libbpf_quiet);
-	s->hz = o->hz;
-	s->source = event_source_choose(o->hz);
-	if (load(s, o, err) || open_events(s, err)) {
+	s->source = event_source_choose();
+	if (load(s, o, err)) {
+		sampler_free(s);
+		return NULL;
+	}
+	set_period(s, o->hz);
+	if (open_events(s, err)) {
 		sampler_free(s);
 		return NULL;
 	}
@@ -251,7 +265,6 @@ int sampler_start(struct sampler *s, struct error *err)
 void sampler_stop(struct sampler *s)
 {
 	s->running = false;
-	idle_times_read(&s->idle_after);
 	for (size_t i = 0; i < s->events.n; i++)
 		if (s->events.v[i].fd >= 0)
 			ioctl(s->events.v[i].fd, PERF_EVENT_IOC_DISABLE, 0);
@@ -277,15 +290,27 @@ void sampler_flip(struct sampler *s)
 	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
 		struct cpu_state *c = cpu_state(s, cpu);
 
-		if (c->half[c->active & 1].records)
+		if (c->half[c->active & 1].counters.runs)
 			flip_cpu(c);
 	}
+}
+
+static void add_counters(struct sample_counters *sum, const struct sample_counters *c)
+{
+	sum->runs += c->runs;
+	sum->idle += c->idle;
+	sum->filtered += c->filtered;
+	sum->recorded += c->recorded;
+	sum->log_full += c->log_full;
+	sum->late += c->late;
 }
 
 static void drain_half(struct sampler *s, size_t cpu, uint32_t which, void (*fn)(void *, const struct sample_record *), void *ctx)
 {
 	struct sample_half *half = &cpu_state(s, cpu)->half[which];
 	const uint64_t *log = (const uint64_t *)(s->logs.bytes + (cpu * 2 + which) * s->logs.stride);
+	struct cpu_event *e = &s->events.v[cpu];
+	uint64_t drained = 0;
 
 	for (uint32_t word = 0; word < half->used_words;) {
 		const struct sample_record *r = (const struct sample_record *)(log + word);
@@ -294,12 +319,15 @@ static void drain_half(struct sampler *s, size_t cpu, uint32_t which, void (*fn)
 		if (r->kind != RECORD_STACK || r->words != words || words > half->used_words - word)
 			break; /* shows as unreadable in the accounting */
 		fn(ctx, r);
-		s->drained += r->count;
+		drained += r->count;
 		word += words;
 	}
 	if (half->records)
 		memset(s->indexes.bytes + (cpu * 2 + which) * s->indexes.stride, 0, s->slots * sizeof(struct sample_slot));
-	half->used_words = half->records = 0;
+	add_counters(&e->counted, &half->counters);
+	if (half->counters.recorded > drained)
+		e->unreadable += half->counters.recorded - drained;
+	*half = (struct sample_half){0};
 }
 
 void sampler_drain(struct sampler *s, void (*fn)(void *ctx, const struct sample_record *r), void *ctx)
@@ -330,14 +358,25 @@ static void read_event(const struct sampler *s, int fd, uint64_t *expected, uint
 		return;
 	/* While the kernel throttles a timer event its clock stands still, but the time runs on. */
 	if (s->source.timer && v.running > v.count)
-		*throttled = (v.running - v.count) / s->source.period;
-	*expected = v.count / s->source.period + *throttled;
+		*throttled = (v.running - v.count) / s->period;
+	*expected = v.count / s->period + *throttled;
+}
+
+/* Closes a CPU's event and keeps what it counted. */
+static void close_event(struct sampler *s, struct cpu_event *e)
+{
+	uint64_t expected, throttled;
+
+	read_event(s, e->fd, &expected, &throttled);
+	e->expected += expected;
+	e->throttled += throttled;
+	cleanup_close(&e->fd);
+	e->fd = -1;
 }
 
 void sampler_follow_hotplug(struct sampler *s)
 {
 	struct cpu_set cpus = {0};
-	uint64_t expected, throttled;
 
 	if (cpu_set_read(&cpus))
 		return;
@@ -345,17 +384,35 @@ void sampler_follow_hotplug(struct sampler *s)
 		struct cpu_event *e = &s->events.v[cpu];
 		bool online = cpu_set_has(&cpus, cpu);
 
-		if (!online && e->fd >= 0) {
-			read_event(s, e->fd, &expected, &throttled);
-			e->expected += expected;
-			e->throttled += throttled;
-			close(e->fd);
-			e->fd = -1;
-		} else if (online && e->fd < 0) {
+		if (!online && e->fd >= 0)
+			close_event(s, e);
+		else if (online && e->fd < 0)
 			open_event(s, cpu);
-		}
 	}
 	cpu_set_free(&cpus);
+}
+
+void sampler_cut(struct sampler *s)
+{
+	idle_times_read(&s->idle_after);
+	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
+		struct cpu_event *e = &s->events.v[cpu];
+
+		/* The count before the flip: a sampler run in between is one more than expected so far, which is no loss. */
+		read_event(s, e->fd, &e->expected_cut, &e->throttled_cut);
+		e->expected_cut += e->expected;
+		e->throttled_cut += e->throttled;
+	}
+	sampler_flip(s);
+}
+
+int sampler_set_frequency(struct sampler *s, unsigned hz, struct error *err)
+{
+	for (size_t cpu = 0; cpu < s->events.n; cpu++)
+		if (s->events.v[cpu].fd >= 0)
+			close_event(s, &s->events.v[cpu]);
+	set_period(s, hz);
+	return open_events(s, err);
 }
 
 /*
@@ -367,39 +424,46 @@ static uint64_t idle_without_run(const struct sampler *s, size_t cpu, uint64_t i
 {
 	uint64_t before = idle_ticks(&s->idle_before, cpu), after = idle_ticks(&s->idle_after, cpu);
 	uint64_t ticks = after > before ? after - before : 0;
-	uint64_t periods = ticks * IDLE_TICK_NS / s->source.period;
+	uint64_t periods = ticks * IDLE_TICK_NS / s->period;
 
 	if (!s->source.timer || !ticks)
 		return 0;
-	if ((ticks + 2) * IDLE_TICK_NS / s->source.period + 1 >= missing + idle_runs)
+	if ((ticks + 2) * IDLE_TICK_NS / s->period + 1 >= missing + idle_runs)
 		return missing;
 	return periods > idle_runs ? (periods - idle_runs < missing ? periods - idle_runs : missing) : 0;
 }
 
-/* expected = idle + filtered + recorded + lost, for one CPU. */
+/* expected = idle + filtered + recorded + lost, for one CPU and the window that ends with the last cut. */
 static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 {
-	const struct cpu_event *e = &s->events.v[cpu];
-	struct sample_counters c = cpu_state(s, cpu)->counters;
-	uint64_t expected, throttled, missing, parked;
+	struct cpu_event *e = &s->events.v[cpu];
+	const struct sample_counters *c = &e->counted;
+	uint64_t throttled = e->throttled_cut > e->throttled_told ? e->throttled_cut - e->throttled_told : 0;
+	uint64_t expected = e->expected_cut > e->expected_told ? e->expected_cut - e->expected_told : 0;
+	uint64_t missing, parked;
 
-	read_event(s, e->fd, &expected, &throttled);
-	expected += e->expected;
-	throttled += e->throttled;
-	/* A run at the very edge of a period is one the count has not reached yet. */
-	if (expected < c.runs + throttled)
-		expected = c.runs + throttled;
-	missing = expected - c.runs - throttled;
-	parked = idle_without_run(s, cpu, c.idle, missing);
+	/* A run at the very edge of a period is one the count has not reached yet: the next window expects it no more. */
+	if (expected < c->runs + throttled)
+		expected = c->runs + throttled;
+	/* And the other way round: the run that belongs to the last period may be under way. */
+	else if (s->running && expected > c->runs + throttled)
+		expected--;
+	missing = expected - c->runs - throttled;
+	parked = idle_without_run(s, cpu, c->idle, missing);
 	missing -= parked;
 	a->expected = expected;
-	a->idle = c.idle + parked;
-	a->filtered = c.filtered;
-	a->recorded = c.recorded;
-	a->lost[LOST_LOG_FULL] = c.log_full;
+	a->idle = c->idle + parked;
+	a->filtered = c->filtered;
+	a->recorded = c->recorded - e->unreadable;
+	a->lost[LOST_LOG_FULL] = c->log_full;
+	a->lost[LOST_UNREADABLE] = e->unreadable;
 	a->lost[LOST_THROTTLED] = throttled;
-	a->lost[LOST_MISSED] = c.late < missing ? c.late : missing;
+	a->lost[LOST_MISSED] = c->late < missing ? c->late : missing;
 	a->lost[LOST_SKIPPED] = missing - a->lost[LOST_MISSED];
+	e->expected_told += expected;
+	e->throttled_told += throttled;
+	e->counted = (struct sample_counters){0};
+	e->unreadable = 0;
 }
 
 static void log_cpu(size_t cpu, const struct accounting *a)
@@ -415,9 +479,9 @@ static void log_cpu(size_t cpu, const struct accounting *a)
 
 void sampler_accounting(struct sampler *s, struct accounting *ret)
 {
+	struct idle_times swap = s->idle_before;
+
 	*ret = (struct accounting){0};
-	if (s->running)
-		idle_times_read(&s->idle_after);
 	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
 		struct accounting a = {0};
 
@@ -425,16 +489,13 @@ void sampler_accounting(struct sampler *s, struct accounting *ret)
 		log_cpu(cpu, &a);
 		accounting_add(ret, &a);
 	}
-	/* While sampling goes on, what is recorded and not yet drained is no loss. */
-	if (!s->running && ret->recorded > s->drained) {
-		ret->lost[LOST_UNREADABLE] = ret->recorded - s->drained;
-		ret->recorded = s->drained;
-	}
+	s->idle_before = s->idle_after;
+	s->idle_after = swap;
 }
 
 uint64_t sampler_period_ns(const struct sampler *s)
 {
-	return s->source.timer ? s->source.period : NS_PER_SEC / s->hz;
+	return s->source.timer ? s->period : NS_PER_SEC / s->hz;
 }
 
 const char *sampler_event_name(const struct sampler *s)

@@ -35,6 +35,9 @@ int sampler_start(struct sampler *s, struct error *err);
 /* Stops all events. What was recorded before can still be drained. */
 void sampler_stop(struct sampler *s);
 
+/* Another sampling frequency. Only while stopped, and with the last window accounted for; then sampler_start() again. */
+int sampler_set_frequency(struct sampler *s, unsigned hz, struct error *err);
+
 /*
  * Takes everything recorded until now out of the sampler's reach. Read the side-band after it and before sampler_drain():
  * then every process and mapping that a drained sample refers to has been told of.
@@ -48,7 +51,9 @@ uint64_t sampler_drain_interval_ns(const struct sampler *s);
 /* Opens events on CPUs that came (back) online. Call it about once a second. */
 void sampler_follow_hotplug(struct sampler *s);
 
-/* Since sampler_start(), over all CPUs. Exact once stopped and drained; while running, periods under way may be missing. */
+/* A flip that also ends a window: what the next accounting is about. */
+void sampler_cut(struct sampler *s);
+/* Of the window between the last two cuts (or the start), over all CPUs; call it once, when the last cut is drained. Exact. */
 void sampler_accounting(struct sampler *s, struct accounting *ret);
 
 uint64_t sampler_period_ns(const struct sampler *s);	 /* CPU time that one sample stands for */

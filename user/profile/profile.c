@@ -8,11 +8,25 @@ static bool same_frame(const void *ctx, uint32_t id, const void *key)
 	return a->name == b->name && a->binary == b->binary && a->kind == b->kind;
 }
 
+static bool same_image(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_image *a = &((const struct profile *)ctx)->images.v[id], *b = key;
+
+	return a->path == b->path && a->build_id == b->build_id;
+}
+
+static bool same_location(const void *ctx, uint32_t id, const void *key)
+{
+	const struct profile_location *a = &((const struct profile *)ctx)->locations.v[id], *b = key;
+
+	return a->image == b->image && a->offset == b->offset;
+}
+
 static bool same_node(const void *ctx, uint32_t id, const void *key)
 {
 	const struct profile_node *a = &((const struct profile *)ctx)->nodes.v[id], *b = key;
 
-	return a->parent == b->parent && a->frame == b->frame;
+	return a->parent == b->parent && a->frame == b->frame && a->location == b->location;
 }
 
 static bool same_process(const void *ctx, uint32_t id, const void *key)
@@ -56,7 +70,9 @@ struct profile *profile_new(void)
 
 	p->serial = ++serial;
 	p->strings = strings_new();
-	*vec_push(&p->nodes) = (struct profile_node){0, 0};
+	*vec_push(&p->nodes) = (struct profile_node){0};
+	*vec_push(&p->images) = (struct profile_image){0};
+	*vec_push(&p->locations) = (struct profile_location){0};
 	return p;
 }
 
@@ -66,11 +82,15 @@ void profile_free(struct profile *p)
 		return;
 	strings_free(p->strings);
 	vec_free(&p->frames);
+	vec_free(&p->images);
+	vec_free(&p->locations);
 	vec_free(&p->nodes);
 	vec_free(&p->processes);
 	vec_free(&p->threads);
 	vec_free(&p->samples);
 	table_free(&p->frame_table);
+	table_free(&p->image_table);
+	table_free(&p->location_table);
 	table_free(&p->node_table);
 	table_free(&p->process_table);
 	table_free(&p->thread_table);
@@ -92,16 +112,35 @@ uint32_t profile_frame(struct profile *p, const char *name, const char *binary, 
 	return profile_frame_id(p, strings_add(p->strings, name), strings_add(p->strings, binary), kind);
 }
 
+uint32_t profile_image(struct profile *p, const char *path, const char *build_id)
+{
+	struct profile_image i = {strings_add(p->strings, path), strings_add(p->strings, build_id)};
+
+	return FIND_OR_ADD(p, images, image_table, hash_mix(hash_mix(5, i.path), i.build_id), same_image, &i);
+}
+
+uint32_t profile_location(struct profile *p, uint32_t image, uint64_t offset)
+{
+	struct profile_location l = {image, offset};
+
+	return FIND_OR_ADD(p, locations, location_table, hash_mix(hash_mix(6, image), offset), same_location, &l);
+}
+
+uint32_t profile_node_at(struct profile *p, uint32_t parent, uint32_t frame, uint32_t location)
+{
+	struct profile_node n = {parent, frame, location};
+
+	return FIND_OR_ADD(p, nodes, node_table, hash_mix(hash_mix(hash_mix(1, parent), frame), location), same_node, &n);
+}
+
 uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame)
 {
-	struct profile_node n = {parent, frame};
-
-	return FIND_OR_ADD(p, nodes, node_table, hash_mix(hash_mix(1, parent), frame), same_node, &n);
+	return profile_node_at(p, parent, frame, 0);
 }
 
 uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm)
 {
-	struct profile_process key = {pid, identity, strings_add(p->strings, comm)};
+	struct profile_process key = {.pid = pid, .identity = identity, .comm = strings_add(p->strings, comm)};
 	uint32_t id = FIND_OR_ADD(p, processes, process_table, hash_mix(hash_mix(2, (uint32_t)pid), identity),
 				  same_process, &key);
 
@@ -125,6 +164,13 @@ void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t cou
 	p->samples.v[id].count += count;
 }
 
+void profile_clear(struct profile *p)
+{
+	p->samples.n = 0;
+	table_free(&p->sample_table);
+	p->accounting = (struct accounting){0};
+}
+
 uint64_t profile_total(const struct profile *p)
 {
 	uint64_t sum = 0;
@@ -132,4 +178,29 @@ uint64_t profile_total(const struct profile *p)
 	for (size_t i = 0; i < p->samples.n; i++)
 		sum += p->samples.v[i].count;
 	return sum;
+}
+
+size_t profile_bytes(const struct profile *p)
+{
+	const struct table *const tables[] = {&p->frame_table,   &p->image_table,  &p->location_table, &p->node_table,
+					      &p->process_table, &p->thread_table, &p->sample_table};
+	size_t n = strings_bytes(p->strings);
+
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
+		n += table_bytes(tables[i]);
+	return n + p->frames.cap * sizeof(*p->frames.v) + p->images.cap * sizeof(*p->images.v) +
+	       p->locations.cap * sizeof(*p->locations.v) + p->nodes.cap * sizeof(*p->nodes.v) +
+	       p->processes.cap * sizeof(*p->processes.v) + p->threads.cap * sizeof(*p->threads.v) +
+	       p->samples.cap * sizeof(*p->samples.v);
+}
+
+const char *profile_label_name(enum profile_label label)
+{
+	static const char *const names[] = {
+#define X(id, name, text) name,
+		PROFILE_LABELS(X)
+#undef X
+	};
+
+	return names[label];
 }

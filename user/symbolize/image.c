@@ -37,7 +37,7 @@ struct images *images_new(void)
 	return all;
 }
 
-static uint64_t table_bytes(const struct image *i)
+static uint64_t symbol_bytes(const struct image *i)
 {
 	uint64_t n = 0;
 
@@ -48,7 +48,7 @@ static uint64_t table_bytes(const struct image *i)
 
 static void free_tables(struct images *all, struct image *i)
 {
-	all->table_bytes -= table_bytes(i);
+	all->table_bytes -= symbol_bytes(i);
 	for (size_t t = 0; t < i->n_tables; t++) {
 		symtab_free(&i->tables[t].symtab);
 		vec_free(&i->tables[t].frames.ids);
@@ -352,7 +352,7 @@ void images_load_symbols(struct images *all, struct image *i, const char *root)
 		elf_copy_free(&copy);
 	}
 	unpin(all, i);
-	all->table_bytes += table_bytes(i);
+	all->table_bytes += symbol_bytes(i);
 	while (all->table_bytes > TABLE_BYTES_MAX && all->unused)
 		forget_oldest(all);
 	if (all->table_bytes > TABLE_BYTES_MAX)

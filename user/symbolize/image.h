@@ -54,6 +54,8 @@ struct image {
 	uint8_t build_id[20];
 	size_t build_id_len;
 	VEC(Elf64_Phdr) segments; /* PT_LOAD, executable ones first; none: not an ELF file for us */
+	uint32_t profile_image; /* its id in the profile `profile_serial` */
+	uint64_t profile_serial;
 	bool loaded;
 	struct image_table tables[IMAGE_TABLES]; /* in order of trust */
 	size_t n_tables;

@@ -173,6 +173,31 @@ static uint32_t unopened_frame(struct symbolizer *s, struct profile *p, const st
 	return frame;
 }
 
+static uint32_t add_image(struct profile *p, const char *path, const uint8_t *build_id, size_t len)
+{
+	char hex[2 * sizeof(((struct image *)0)->build_id) + 1] = "";
+
+	for (size_t i = 0; i < len; i++)
+		snprintf(hex + 2 * i, 3, "%02x", build_id[i]);
+	return profile_image(p, path, hex);
+}
+
+/* Where in which file the code is, for those who look up names later. */
+static uint32_t location_of(struct profile *p, const struct mapping *m, uint64_t address)
+{
+	struct image *i = m->image;
+	uint32_t id;
+
+	if (!i && is_anonymous(m))
+		return 0;
+	if (i && i->profile_serial != p->serial) {
+		i->profile_image = add_image(p, i->path, i->build_id, i->build_id_len);
+		i->profile_serial = p->serial;
+	}
+	id = i ? i->profile_image : add_image(p, m->path, m->id.build_id, m->id.build_id_len);
+	return profile_location(p, id, address - m->start + m->offset);
+}
+
 uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent, struct process *process, uint64_t address,
 			uint64_t time, bool is_return_address)
 {
@@ -189,7 +214,7 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 		frame = vdso_frame(s, p, m, at);
 	else
 		frame = unopened_frame(s, p, m, at);
-	return profile_node(p, parent, frame);
+	return profile_node_at(p, parent, frame, m ? location_of(p, m, at) : 0);
 }
 
 uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address)
