@@ -231,6 +231,22 @@ static void test_lost(void **state)
 	buf_free(&b);
 }
 
+static void test_cgroup(void **state)
+{
+	struct process_event e;
+	struct buf b = {0};
+
+	start(&b, 19, 0); /* u64 id; char path[] */
+	put64(&b, 0x1234567890);
+	put_string(&b, "/system.slice/x.service");
+	finish(&b);
+	assert_int_equal(decode(&e, &b, b.n), 1);
+	assert_int_equal(e.kind, EVENT_CGROUP);
+	assert_int_equal(e.cgroup.id, 0x1234567890);
+	assert_string_equal(e.cgroup.path, "/system.slice/x.service");
+	buf_free(&b);
+}
+
 static void test_other(void **state)
 {
 	struct process_event e;
@@ -318,7 +334,7 @@ static void test_truncated(void **state)
 
 static void test_random(void **state)
 {
-	static const uint8_t types[] = {2, 3, 4, 7, 10, 13};
+	static const uint8_t types[] = {2, 3, 4, 7, 10, 13, 19};
 	struct process_event e;
 	uint64_t x = 88172645463325252ull;
 	struct buf b = {0};
@@ -364,6 +380,7 @@ int main(void)
 		cmocka_unit_test(test_comm),
 		cmocka_unit_test(test_fork_exit),
 		cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_cgroup),
 		cmocka_unit_test(test_other),
 		cmocka_unit_test(test_trailing_bytes),
 		cmocka_unit_test(test_ranges),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/sideband.h"
 
+#include "base/clock.h"
 #include "base/mem.h"
 #include "kernel/cpus.h"
 #include "kernel/perf.h"
@@ -24,6 +25,7 @@ struct ring {
 
 struct sideband {
 	int epoll;
+	bool cgroups; /* kernels without CONFIG_CGROUP_PERF refuse to tell of new ones */
 	VEC(struct ring) rings;		/* by CPU id */
 	VEC(char) copies;		/* records copied out of the rings in this read */
 	VEC(struct reference) records;	/* into copies, to be sorted */
@@ -51,6 +53,7 @@ static int open_ring(struct sideband *s, int cpu, struct ring *ret)
 		.comm = 1,
 		.comm_exec = 1,
 		.task = 1,
+		.cgroup = s->cgroups,
 		.watermark = 1,
 		.wakeup_watermark = 1,
 		.use_clockid = 1,
@@ -61,6 +64,11 @@ static int open_ring(struct sideband *s, int cpu, struct ring *ret)
 	void *map;
 
 	ret->fd = perf_event_open(&attr, -1, cpu);
+	if (ret->fd < 0 && errno == EINVAL && s->cgroups) {
+		attr.cgroup = 0;
+		s->cgroups = false;
+		ret->fd = perf_event_open(&attr, -1, cpu);
+	}
 	if (ret->fd < 0)
 		return -errno;
 	map = mmap(NULL, page + RING_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, ret->fd, 0);
@@ -115,6 +123,7 @@ struct sideband *sideband_new(struct error *err)
 	struct sideband *s = xcalloc(1, sizeof(*s));
 	int ret;
 
+	s->cgroups = true;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ret = s->epoll < 0 ? -errno : open_online(s);
 	if (!ret)
@@ -158,7 +167,8 @@ static uint64_t record_time(const char *record, uint32_t size)
 	return time;
 }
 
-static void copy_ring(struct sideband *s, struct ring *r)
+/* The records up to the time `until`. A later one stays: what another ring, read before, got meanwhile may belong before it. */
+static void copy_ring(struct sideband *s, struct ring *r, uint64_t until)
 {
 	uint64_t head = __atomic_load_n(&r->page->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = r->page->data_tail;
@@ -168,11 +178,14 @@ static void copy_ring(struct sideband *s, struct ring *r)
 	while (tail < head) {
 		struct perf_event_header h;
 		size_t at = s->copies.n;
+		uint64_t time;
 
 		/* Records are 8-byte aligned, so a header never wraps; the rest of a record may. */
 		memcpy(&h, r->bytes + (tail & (RING_BYTES - 1)), sizeof(h));
-		if (h.size < sizeof(h) || h.size > head - tail)
+		if (h.size < sizeof(h) || h.size > head - tail) {
+			tail = head; /* cannot be; nothing behind it can be found */
 			break;
+		}
 		vec_reserve(&s->copies, h.size);
 		for (size_t done = 0; done < h.size;) {
 			size_t from = (tail + done) & (RING_BYTES - 1);
@@ -181,11 +194,14 @@ static void copy_ring(struct sideband *s, struct ring *r)
 			memcpy(s->copies.v + at + done, r->bytes + from, n);
 			done += n;
 		}
+		time = record_time(s->copies.v + at, h.size);
+		if (time > until)
+			break;
 		s->copies.n += h.size;
-		*vec_push(&s->records) = (struct reference){record_time(s->copies.v + at, h.size), at, h.size};
+		*vec_push(&s->records) = (struct reference){time, at, h.size};
 		tail += h.size;
 	}
-	__atomic_store_n(&r->page->data_tail, head, __ATOMIC_RELEASE);
+	__atomic_store_n(&r->page->data_tail, tail, __ATOMIC_RELEASE);
 }
 
 /* By time; records of one time keep the order of their ring. */
@@ -200,11 +216,13 @@ static int by_time(const void *a, const void *b)
 
 void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx)
 {
+	uint64_t until = clock_ns(CLOCK_MONOTONIC);
+
 	s->copies.n = s->records.n = 0;
 	s->overflowed = false;
 	for (size_t i = 0; i < s->rings.n; i++)
 		if (s->rings.v[i].fd >= 0)
-			copy_ring(s, &s->rings.v[i]);
+			copy_ring(s, &s->rings.v[i], until);
 	if (s->records.n)
 		qsort(s->records.v, s->records.n, sizeof(*s->records.v), by_time);
 	for (size_t i = 0; i < s->records.n; i++)

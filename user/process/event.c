@@ -129,6 +129,11 @@ int process_event_decode(struct process_event *ret, const void *record, size_t n
 	case PERF_RECORD_EXIT:
 		decode_task(ret, &r, EVENT_EXIT);
 		break;
+	case PERF_RECORD_CGROUP:
+		ret->kind = EVENT_CGROUP;
+		ret->cgroup.id = take_u64(&r);
+		take_string(&r, ret->cgroup.path, sizeof(ret->cgroup.path));
+		break;
 	case PERF_RECORD_LOST:
 		ret->kind = EVENT_LOST;
 		take_u64(&r); /* event id */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the kernel says about processes: the perf side-band records, decoded from their bytes.
- * Layout: linux/perf_event.h, PERF_RECORD_MMAP2, _COMM, _FORK, _EXIT, _LOST, _LOST_SAMPLES, each followed by
+ * Layout: linux/perf_event.h, PERF_RECORD_MMAP2, _COMM, _FORK, _EXIT, _CGROUP, _LOST, _LOST_SAMPLES, each followed by
  * `struct sample_id` as asked for with sample_id_all and SIDE_BAND_SAMPLE_TYPE. Times are CLOCK_MONOTONIC
  * (attr.use_clockid).
  */
@@ -24,7 +24,7 @@ struct file_id {
 	uint64_t inode; /* 0: unknown or anonymous */
 };
 
-enum event_kind { EVENT_MMAP, EVENT_COMM, EVENT_FORK, EVENT_EXIT, EVENT_LOST };
+enum event_kind { EVENT_MMAP, EVENT_COMM, EVENT_FORK, EVENT_EXIT, EVENT_CGROUP, EVENT_LOST };
 
 struct process_event {
 	enum event_kind kind;
@@ -44,6 +44,10 @@ struct process_event {
 		struct {
 			int32_t parent_pid, parent_tid;
 		} fork; /* a thread when parent_pid == pid */
+		struct {
+			uint64_t id;
+			char path[4096]; /* from the root of the v2 hierarchy on */
+		} cgroup; /* a new one */
 		struct {
 			uint64_t count;
 		} lost;

@@ -266,6 +266,7 @@ void process_table_apply(struct process_table *t, const struct process_event *e)
 	case EVENT_EXIT:
 		list_exit(t, e->pid, e->time);
 		break;
+	case EVENT_CGROUP:
 	case EVENT_LOST:
 		break;
 	}

@@ -57,7 +57,7 @@ struct process_table; /* opaque */
 struct process_table *process_table_new(const struct process_hooks *hooks);
 void process_table_free(struct process_table *t); /* NULL is fine */
 
-/* Brings the table up to date with one event. EVENT_LOST is for the caller, who scans again. */
+/* Brings the table up to date with one event. EVENT_CGROUP and EVENT_LOST are for the caller. */
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
 /*
