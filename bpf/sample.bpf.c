@@ -80,13 +80,9 @@ static bool is_target(struct task_struct *task, __u32 tgid)
 /* By how many whole periods this run is late: the event's timer says when it was due. The kernel skips those periods. */
 static __u64 whole_periods_late(void *ctx, __u64 now, __u64 period)
 {
-	struct bpf_perf_event_data_kern kern;
-	__u64 due;
-
 	/* What a perf_event program gets as context is in truth the kernel's own structure. */
-	if (bpf_probe_read_kernel(&kern, sizeof(kern), ctx) || !kern.event)
-		return 0;
-	due = BPF_CORE_READ(kern.event, hw.hrtimer.node.expires);
+	__u64 due = BPF_CORE_READ((struct bpf_perf_event_data_kern *)ctx, event, hw.hrtimer.node.expires);
+
 	if (!due || now <= due)
 		return 0;
 	return (now - due) / period;
@@ -145,7 +141,7 @@ static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct 
 	r->kernel_frames = 0;
 	r->user_frames = 0;
 	r->end = UNWIND_NO_USER_STACK;
-	r->flags = user_mode ? RECORD_INTERRUPTED_USER : 0;
+	r->flags = 0;
 	if (!user_mode && take_kernel) {
 		bytes = bpf_get_stack(ctx, r->frames, SAMPLE_MAX_KERNEL_FRAMES * 8, 0);
 		if (bytes > 0 && bytes <= SAMPLE_MAX_KERNEL_FRAMES * 8)
@@ -159,6 +155,9 @@ static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct 
 		return;
 	}
 	regs = (struct pt_regs *)bpf_task_pt_regs(task);
+	/* A system call's number; interrupts and exceptions have -1 (arch/x86/entry/entry_64.S). */
+	if ((__s64)BPF_CORE_READ(regs, orig_ax) >= 0)
+		r->flags = RECORD_AT_SYSCALL;
 	start = (struct unwind_registers){BPF_CORE_READ(regs, ip), BPF_CORE_READ(regs, sp), BPF_CORE_READ(regs, bp)};
 	take_user_stack(r, task, &start, BPF_CORE_READ(regs, cs));
 }
@@ -290,6 +289,7 @@ int sample(struct bpf_perf_event_data *ctx)
 		half->counters.filtered++;
 	else
 		record(ctx, half, cpu_id * 2 + which, task, pid_tgid, now);
+	half->counters.ns += bpf_ktime_get_ns() - now;
 	__sync_fetch_and_add(&cpu->sequence, 1);
 	return 0;
 }

@@ -54,7 +54,7 @@ struct sample_record {
 #define RECORD_MAX_WORDS (RECORD_HEAD_WORDS + SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES + 1)
 
 /* `flags` of a record */
-#define RECORD_INTERRUPTED_USER 1 /* user_frames[0] is the interrupted instruction, else the one behind a syscall or fault */
+#define RECORD_AT_SYSCALL 1 /* the first user frame is the instruction behind a system call, else the interrupted one */
 
 /* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */
 struct sample_slot {
@@ -69,6 +69,7 @@ struct sample_counters {
 	__u64 filtered; /* not a target */
 	__u64 recorded;
 	__u64 log_full;
+	__u64 ns;   /* what the runs took, as far as their own clock shows */
 	__u64 late; /* whole periods by which the timer was late, summed: periods that never fired */
 };
 
@@ -78,15 +79,16 @@ struct sample_half {
 	struct sample_counters counters;
 };
 
-struct cpu_state { /* two cache lines: no CPU writes to another's */
+struct cpu_state {
 	__u32 sequence; /* odd while the sampler runs on this CPU */
 	__u32 active;   /* the half being written: 0 or 1 */
 	__u64 last_run; /* CLOCK_MONOTONIC ns; the sampler's own memory */
 	struct sample_half half[2];
+	__u8 pad[48]; /* three cache lines: no CPU writes to another's */
 };
 
 #define CHECK_LAYOUT(cond) _Static_assert(cond, #cond)
 CHECK_LAYOUT(sizeof(struct sample_record) == 72);
 CHECK_LAYOUT(__builtin_offsetof(struct sample_record, tgid) == RECORD_KEY_WORD * 8);
-CHECK_LAYOUT(sizeof(struct cpu_state) == 128);
+CHECK_LAYOUT(sizeof(struct cpu_state) == 192);
 #endif

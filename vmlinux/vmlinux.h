@@ -29,20 +29,12 @@ enum { false, true };
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
 	BPF_MAP_TYPE_ARRAY = 2,
-	BPF_MAP_TYPE_PERCPU_ARRAY = 6,
-	BPF_MAP_TYPE_ARRAY_OF_MAPS = 12,
 };
 enum {
 	BPF_ANY = 0,
-	BPF_NOEXIST = 1,
-	BPF_EXIST = 2,
 };
 enum {
-	BPF_F_NO_PREALLOC = 1,
-	BPF_F_RDONLY_PROG = 128,
 	BPF_F_MMAPABLE = 1024,
-	BPF_F_INNER_MAP = 4096,
-	BPF_F_USER_STACK = 256,
 };
 
 /* arch/x86/include/uapi/asm/ptrace.h and bpf_perf_event.h: the layout is ABI, and a program's context is never relocated */
@@ -58,13 +50,11 @@ struct bpf_perf_event_data {
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct mm_struct;
-struct perf_sample_data;
 
 struct task_struct {
 	unsigned int flags;
 	int pid;
 	int tgid;
-	char comm[16];
 	u64 start_boottime;
 	u64 self_exec_id;
 	struct task_struct *group_leader;
@@ -88,8 +78,6 @@ struct perf_event {
 };
 
 struct bpf_perf_event_data_kern {
-	struct pt_regs *regs;
-	struct perf_sample_data *data;
 	struct perf_event *event;
 };
 

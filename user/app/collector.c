@@ -174,7 +174,8 @@ static uint32_t resolve_user(struct collector *c, const struct sample_record *r,
 	if (note && r->user_frames)
 		node = profile_node(c->profile, node, profile_frame(c->profile, note, "", FRAME_NOTE));
 	while (n--)
-		node = symbolize_user(c->symbolizer, c->profile, node, process, frames[n], r->time, n > 0);
+		node = symbolize_user(c->symbolizer, c->profile, node, process, frames[n], r->time,
+				      n > 0 || r->flags & RECORD_AT_SYSCALL);
 	return node;
 }
 
@@ -202,8 +203,7 @@ static void take(struct collector *c, uint64_t before)
 	collector_watch(c);
 	sampler_drain(c->sampler, add_record, c);
 	process_table_expire(c->processes, before);
-	sampler_follow_hotplug(c->sampler);
-	sideband_follow_hotplug(c->sideband);
+	sideband_follow_hotplug(c->sideband, sampler_follow_hotplug(c->sampler));
 }
 
 void collector_turn(struct collector *c)

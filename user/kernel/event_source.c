@@ -18,17 +18,21 @@ static uint64_t measure_cycles(void)
 		.type = PERF_TYPE_HARDWARE,
 		.size = sizeof(attr),
 		.config = PERF_COUNT_HW_CPU_CYCLES,
+		.read_format = PERF_FORMAT_TOTAL_TIME_RUNNING, /* other threads may have the CPU meanwhile */
 	};
 	auto_close int fd = perf_event_open(&attr, 0, -1);
-	uint64_t start = clock_ns(CLOCK_MONOTONIC), now = start, cycles;
+	uint64_t start = clock_ns(CLOCK_MONOTONIC);
+	struct {
+		uint64_t cycles, running;
+	} v;
 
 	if (fd < 0)
 		return 0;
-	while (now - start < SPIN_NS)
-		now = clock_ns(CLOCK_MONOTONIC);
-	if (read(fd, &cycles, sizeof(cycles)) != sizeof(cycles))
+	while (clock_ns(CLOCK_MONOTONIC) - start < SPIN_NS)
+		;
+	if (read(fd, &v, sizeof(v)) != sizeof(v) || v.running < NS_PER_MS)
 		return 0;
-	return cycles * (NS_PER_SEC / 1000) / ((now - start) / 1000);
+	return v.cycles * (NS_PER_SEC / 1000) / (v.running / 1000);
 }
 
 struct event_source event_source_choose(void)

@@ -17,20 +17,27 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#define PROC_PID_INIT_INO 0xEFFFFFFC /* include/linux/proc_ns.h */
 #define HALF_BYTES_MIN (64u * 1024)
 #define HALF_BYTES_MAX (2u * 1024 * 1024)	/* kernels bound the size of one array value */
-#define ALL_LOGS_BYTES (48ull * 1024 * 1024)	/* for all CPUs together */
+#define MAP_BYTES_DEFAULT (64ull << 20)	/* for all CPUs together */
 #define DRAIN_INTERVAL_MIN_NS (50 * NS_PER_MS)
+#define DRAIN_INTERVAL_FIRST_NS (125 * NS_PER_MS)
 #define DRAIN_INTERVAL_MAX_NS NS_PER_SEC
 #define RECORD_BYTES_TYPICAL 1024u /* a sized-for stack: ~100 frames, nothing aggregated */
 
+/* What an event says of its periods. The others are among the expected. */
+enum period { EXPECTED, THROTTLED, MULTIPLEXED, PERIOD_N };
+
 struct cpu_event {
 	int fd; /* -1: offline */
-	uint64_t expected, throttled;	/* of earlier events on this CPU, closed since */
-	uint64_t expected_cut, throttled_cut; /* all of them, at the last cut */
-	uint64_t expected_told, throttled_told; /* what the windows before this one had of it */
+	bool ran; /* the sampler did, since follow_hotplug() last looked */
+	uint64_t enabled; /* time for which the event was, when that last looked */
+	/* Periods, by enum period: of earlier events on this CPU; of all, at the last cut; told in windows before. */
+	uint64_t closed[PERIOD_N], cut[PERIOD_N], told[PERIOD_N];
 	struct sample_counters counted; /* drained in this window */
 	uint64_t unreadable;		/* samples in this window's halves that were not */
 };
@@ -50,6 +57,9 @@ struct sampler {
 	uint64_t period; /* in the event's unit: cycles, or nanoseconds */
 	unsigned hz;
 	bool running;
+	uint64_t ns; /* that sampler runs took */
+	uint32_t fullest; /* words in the fullest half of the last drain */
+	uint64_t interval; /* of drains, ns */
 };
 
 static struct cpu_state *cpu_state(const struct sampler *s, size_t cpu)
@@ -80,7 +90,8 @@ static size_t power_of_two(size_t n, size_t min, size_t max)
 static void configure(struct sampler *s, const struct sampler_options *o, int cpus)
 {
 	struct sample_bpf *b = s->bpf;
-	size_t share = ALL_LOGS_BYTES / 2 / cpus, max = HALF_BYTES_MAX;
+	size_t bytes = o->max_map_bytes ? o->max_map_bytes : MAP_BYTES_DEFAULT;
+	size_t share = bytes / cpus / 2 * 32 / 33 /* the indexes */, max = HALF_BYTES_MAX;
 
 	while (max > share && max > HALF_BYTES_MIN)
 		max /= 2;
@@ -115,10 +126,21 @@ static int map_array(struct mapped *m, const struct bpf_map *map)
 	return 0;
 }
 
+/* BPF programs see the pids of the initial namespace; those of another one would select and name other processes. */
+static bool in_initial_pid_namespace(void)
+{
+	struct stat st;
+
+	return stat("/proc/self/ns/pid", &st) || st.st_ino == PROC_PID_INIT_INO;
+}
+
 static int load(struct sampler *s, const struct sampler_options *o, struct error *err)
 {
 	int cpus = libbpf_num_possible_cpus(), ret;
 
+	if (!in_initial_pid_namespace())
+		return error_set(err, -ENOTSUP,
+				 "cannot profile from inside a PID namespace: run it on the host (in a container: with --pid=host)");
 	if (access("/sys/kernel/btf/vmlinux", R_OK))
 		return error_set(err, -ENOTSUP,
 				 "this kernel has no type information (/sys/kernel/btf/vmlinux): Linux 5.17 or newer with "
@@ -130,7 +152,8 @@ static int load(struct sampler *s, const struct sampler_options *o, struct error
 		return error_set(err, -errno, "cannot open the built-in BPF programs: %s", strerror(errno));
 	configure(s, o, cpus);
 	ret = sample_bpf__load(s->bpf);
-	if (ret == -EPERM || ret == -EACCES)
+	/* The verifier says EACCES too, of memory accesses it cannot follow. */
+	if (ret == -EPERM || (ret == -EACCES && geteuid()))
 		return error_set(err, ret, "the kernel refused the BPF programs: %s (root, or CAP_BPF and CAP_PERFMON, is needed)",
 				 strerror(-ret));
 	if (ret)
@@ -196,11 +219,28 @@ static int open_events(struct sampler *s, struct error *err)
 	return 0;
 }
 
+/* A half should never be more than half full when it is drained: stacks are as deep as they are. */
+static void adapt_interval(struct sampler *s)
+{
+	uint64_t limit = s->half_bytes / 8;
+
+	if (s->fullest > limit / 2)
+		s->interval /= 2;
+	else if (s->fullest < limit / 8)
+		s->interval += s->interval / 2;
+	s->fullest = 0;
+	if (s->interval < DRAIN_INTERVAL_MIN_NS)
+		s->interval = DRAIN_INTERVAL_MIN_NS;
+	if (s->interval > DRAIN_INTERVAL_MAX_NS)
+		s->interval = DRAIN_INTERVAL_MAX_NS;
+}
+
 static void set_period(struct sampler *s, unsigned hz)
 {
 	s->hz = hz;
 	s->period = s->source.per_second / hz;
 	s->bpf->bss->period_ns = s->source.timer ? s->period : 0;
+	s->interval = DRAIN_INTERVAL_FIRST_NS;
 }
 
 struct sampler *sampler_new(const struct sampler_options *o, struct error *err)
@@ -303,6 +343,7 @@ static void add_counters(struct sample_counters *sum, const struct sample_counte
 	sum->recorded += c->recorded;
 	sum->log_full += c->log_full;
 	sum->late += c->late;
+	sum->ns += c->ns;
 }
 
 static void drain_half(struct sampler *s, size_t cpu, uint32_t which, void (*fn)(void *, const struct sample_record *), void *ctx)
@@ -325,6 +366,10 @@ static void drain_half(struct sampler *s, size_t cpu, uint32_t which, void (*fn)
 	if (half->records)
 		memset(s->indexes.bytes + (cpu * 2 + which) * s->indexes.stride, 0, s->slots * sizeof(struct sample_slot));
 	add_counters(&e->counted, &half->counters);
+	e->ran |= half->counters.runs;
+	if (half->used_words > s->fullest)
+		s->fullest = half->used_words;
+	s->ns += half->counters.ns;
 	if (half->counters.recorded > drained)
 		e->unreadable += half->counters.recorded - drained;
 	*half = (struct sample_half){0};
@@ -337,59 +382,83 @@ void sampler_drain(struct sampler *s, void (*fn)(void *ctx, const struct sample_
 
 		drain_half(s, cpu, (c->active & 1) ^ 1, fn, ctx);
 	}
+	adapt_interval(s);
 }
 
 uint64_t sampler_drain_interval_ns(const struct sampler *s)
 {
-	uint64_t ns = s->half_bytes / RECORD_BYTES_TYPICAL * NS_PER_SEC / s->hz / 2;
-
-	return ns < DRAIN_INTERVAL_MIN_NS ? DRAIN_INTERVAL_MIN_NS : ns > DRAIN_INTERVAL_MAX_NS ? DRAIN_INTERVAL_MAX_NS : ns;
+	return s->interval;
 }
 
-/* Periods that one event counted, and those in which the kernel had stopped it. */
-static void read_event(const struct sampler *s, int fd, uint64_t *expected, uint64_t *throttled)
+struct event_reading {
+	uint64_t periods[PERIOD_N];
+	uint64_t enabled; /* ns */
+};
+
+/* What one event counted, and what the kernel kept from it. */
+static struct event_reading read_event(const struct sampler *s, int fd)
 {
+	struct event_reading r = {0};
 	struct {
 		uint64_t count, enabled, running;
 	} v;
 
-	*expected = *throttled = 0;
 	if (fd < 0 || read(fd, &v, sizeof(v)) != sizeof(v))
-		return;
+		return r;
 	/* While the kernel throttles a timer event its clock stands still, but the time runs on. */
 	if (s->source.timer && v.running > v.count)
-		*throttled = (v.running - v.count) / s->period;
-	*expected = v.count / s->period + *throttled;
+		r.periods[THROTTLED] = (v.running - v.count) / s->period;
+	/* A hardware counter may be lent to somebody else for a while. */
+	if (!s->source.timer && v.enabled > v.running)
+		r.periods[MULTIPLEXED] = (v.enabled - v.running) / (NS_PER_SEC / s->hz);
+	r.periods[EXPECTED] = v.count / s->period + r.periods[THROTTLED] + r.periods[MULTIPLEXED];
+	r.enabled = v.enabled;
+	return r;
 }
 
 /* Closes a CPU's event and keeps what it counted. */
 static void close_event(struct sampler *s, struct cpu_event *e)
 {
-	uint64_t expected, throttled;
+	struct event_reading r = read_event(s, e->fd);
 
-	read_event(s, e->fd, &expected, &throttled);
-	e->expected += expected;
-	e->throttled += throttled;
+	for (int i = 0; i < PERIOD_N; i++)
+		e->closed[i] += r.periods[i];
 	cleanup_close(&e->fd);
 	e->fd = -1;
+	e->enabled = 0;
 }
 
-void sampler_follow_hotplug(struct sampler *s)
+/* A CPU that went off and came back since we looked took the event with it: it is on no more, and stays so. */
+static bool stands_still(struct sampler *s, struct cpu_event *e)
+{
+	uint64_t before = e->enabled;
+
+	if (e->ran || !s->running) {
+		e->ran = false;
+		return false;
+	}
+	e->enabled = read_event(s, e->fd).enabled;
+	return before && e->enabled == before;
+}
+
+bool sampler_follow_hotplug(struct sampler *s)
 {
 	struct cpu_set cpus = {0};
+	bool came = false;
 
 	if (cpu_set_read(&cpus))
-		return;
+		return false;
 	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
 		struct cpu_event *e = &s->events.v[cpu];
 		bool online = cpu_set_has(&cpus, cpu);
 
-		if (!online && e->fd >= 0)
+		if (e->fd >= 0 && (!online || stands_still(s, e)))
 			close_event(s, e);
-		else if (online && e->fd < 0)
-			open_event(s, cpu);
+		if (online && e->fd < 0)
+			came |= !open_event(s, cpu);
 	}
 	cpu_set_free(&cpus);
+	return came;
 }
 
 void sampler_cut(struct sampler *s)
@@ -397,11 +466,11 @@ void sampler_cut(struct sampler *s)
 	idle_times_read(&s->idle_after);
 	for (size_t cpu = 0; cpu < s->events.n; cpu++) {
 		struct cpu_event *e = &s->events.v[cpu];
-
 		/* The count before the flip: a sampler run in between is one more than expected so far, which is no loss. */
-		read_event(s, e->fd, &e->expected_cut, &e->throttled_cut);
-		e->expected_cut += e->expected;
-		e->throttled_cut += e->throttled;
+		struct event_reading r = read_event(s, e->fd);
+
+		for (int i = 0; i < PERIOD_N; i++)
+			e->cut[i] = e->closed[i] + r.periods[i];
 	}
 	sampler_flip(s);
 }
@@ -426,11 +495,17 @@ static uint64_t idle_without_run(const struct sampler *s, size_t cpu, uint64_t i
 	uint64_t ticks = after > before ? after - before : 0;
 	uint64_t periods = ticks * IDLE_TICK_NS / s->period;
 
-	if (!s->source.timer || !ticks)
+	if (!s->source.timer || !ticks || !before) /* a CPU that was not there at the start says nothing of its idle time */
 		return 0;
 	if ((ticks + 2) * IDLE_TICK_NS / s->period + 1 >= missing + idle_runs)
 		return missing;
 	return periods > idle_runs ? (periods - idle_runs < missing ? periods - idle_runs : missing) : 0;
+}
+
+/* Periods of this window. */
+static uint64_t since_told(const struct cpu_event *e, enum period what)
+{
+	return e->cut[what] > e->told[what] ? e->cut[what] - e->told[what] : 0;
 }
 
 /* expected = idle + filtered + recorded + lost, for one CPU and the window that ends with the last cut. */
@@ -438,17 +513,16 @@ static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 {
 	struct cpu_event *e = &s->events.v[cpu];
 	const struct sample_counters *c = &e->counted;
-	uint64_t throttled = e->throttled_cut > e->throttled_told ? e->throttled_cut - e->throttled_told : 0;
-	uint64_t expected = e->expected_cut > e->expected_told ? e->expected_cut - e->expected_told : 0;
-	uint64_t missing, parked;
+	uint64_t expected = since_told(e, EXPECTED), throttled = since_told(e, THROTTLED), multiplexed = since_told(e, MULTIPLEXED);
+	uint64_t explained = c->runs + throttled + multiplexed, missing, parked;
 
 	/* A run at the very edge of a period is one the count has not reached yet: the next window expects it no more. */
-	if (expected < c->runs + throttled)
-		expected = c->runs + throttled;
+	if (expected < explained)
+		expected = explained;
 	/* And the other way round: the run that belongs to the last period may be under way. */
-	else if (s->running && expected > c->runs + throttled)
+	else if (s->running && expected > explained)
 		expected--;
-	missing = expected - c->runs - throttled;
+	missing = expected - explained;
 	parked = idle_without_run(s, cpu, c->idle, missing);
 	missing -= parked;
 	a->expected = expected;
@@ -458,10 +532,12 @@ static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 	a->lost[LOST_LOG_FULL] = c->log_full;
 	a->lost[LOST_UNREADABLE] = e->unreadable;
 	a->lost[LOST_THROTTLED] = throttled;
+	a->lost[LOST_MULTIPLEXED] = multiplexed;
 	a->lost[LOST_MISSED] = c->late < missing ? c->late : missing;
 	a->lost[LOST_SKIPPED] = missing - a->lost[LOST_MISSED];
-	e->expected_told += expected;
-	e->throttled_told += throttled;
+	e->told[EXPECTED] += expected;
+	e->told[THROTTLED] += throttled;
+	e->told[MULTIPLEXED] += multiplexed;
 	e->counted = (struct sample_counters){0};
 	e->unreadable = 0;
 }
@@ -506,6 +582,11 @@ const char *sampler_event_name(const struct sampler *s)
 uint64_t sampler_targets_lost(const struct sampler *s)
 {
 	return s->bpf->bss->targets_lost;
+}
+
+uint64_t sampler_cpu_ns(const struct sampler *s)
+{
+	return s->ns;
 }
 
 size_t sampler_map_bytes(const struct sampler *s)

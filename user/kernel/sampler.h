@@ -22,6 +22,7 @@ struct sampler_options {
 	bool follow_children; /* children of targets become targets */
 	size_t max_targets;   /* room for them, children included */
 	bool kernel, user;    /* which stacks are taken */
+	size_t max_map_bytes; /* BPF map memory to keep to if that leaves each CPU a log at all; 0: the default */
 };
 
 /* Loads everything, with the events opened but off. NULL with one sentence in `err`. */
@@ -48,8 +49,8 @@ void sampler_flip(struct sampler *s);
 void sampler_drain(struct sampler *s, void (*fn)(void *ctx, const struct sample_record *r), void *ctx);
 /* How often to drain so that the logs do not fill up, in nanoseconds. */
 uint64_t sampler_drain_interval_ns(const struct sampler *s);
-/* Opens events on CPUs that came (back) online. Call it about once a second. */
-void sampler_follow_hotplug(struct sampler *s);
+/* Opens events on CPUs that came (back) online; true when there were any. Call it about once a second. */
+bool sampler_follow_hotplug(struct sampler *s);
 
 /* A flip that also ends a window: what the next accounting is about. */
 void sampler_cut(struct sampler *s);
@@ -59,6 +60,7 @@ void sampler_accounting(struct sampler *s, struct accounting *ret);
 uint64_t sampler_period_ns(const struct sampler *s);	 /* CPU time that one sample stands for */
 const char *sampler_event_name(const struct sampler *s); /* "cpu-clock" or "cycles" */
 uint64_t sampler_targets_lost(const struct sampler *s);	 /* children that found the target table full */
+uint64_t sampler_cpu_ns(const struct sampler *s);	 /* CPU time of the sampler's own runs, as drained */
 size_t sampler_map_bytes(const struct sampler *s);	 /* BPF map memory */
 
 #endif

@@ -29,6 +29,7 @@ struct sideband {
 	VEC(struct ring) rings;		/* by CPU id */
 	VEC(char) copies;		/* records copied out of the rings in this read */
 	VEC(struct reference) records;	/* into copies, to be sorted */
+	bool gap;			/* a CPU had no ring for a while */
 	bool overflowed;		/* a ring had no room for one more record in this read */
 	struct process_event event;	/* scratch: too large for a stack */
 };
@@ -101,13 +102,14 @@ static int open_online(struct sideband *s)
 	struct cpu_set cpus = {0};
 	int ret = cpu_set_read(&cpus), code;
 
-	for (size_t cpu = 0; !ret && cpu < cpus.online.n; cpu++) {
+	for (size_t cpu = 0; cpu < cpus.online.n; cpu++) {
 		while (s->rings.n <= cpu)
 			*vec_push(&s->rings) = (struct ring){.fd = -1};
 		if (!cpus.online.v[cpu] || s->rings.v[cpu].fd >= 0)
 			continue;
 		code = open_ring(s, cpu, &s->rings.v[cpu]);
-		if (code && code != -ENODEV) /* ENODEV: went offline meanwhile */
+		s->gap |= !code;
+		if (code && code != -ENODEV && !ret) /* ENODEV: went offline meanwhile */
 			ret = code;
 	}
 	for (size_t cpu = 0; cpu < s->rings.n && cpus.online.n; cpu++)
@@ -126,6 +128,7 @@ struct sideband *sideband_new(struct error *err)
 	s->cgroups = true;
 	s->epoll = epoll_create1(EPOLL_CLOEXEC);
 	ret = s->epoll < 0 ? -errno : open_online(s);
+	s->gap = false; /* nothing is known yet that could be wrong */
 	if (!ret)
 		return s;
 	error_set(err, ret, "cannot watch processes (perf_event_open: %s)", strerror(-ret));
@@ -147,8 +150,10 @@ void sideband_free(struct sideband *s)
 	free(s);
 }
 
-void sideband_follow_hotplug(struct sideband *s)
+void sideband_follow_hotplug(struct sideband *s, bool reopen)
 {
+	for (size_t cpu = 0; reopen && cpu < s->rings.n; cpu++)
+		close_ring(&s->rings.v[cpu]);
 	open_online(s);
 }
 
@@ -228,7 +233,8 @@ void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct proces
 	for (size_t i = 0; i < s->records.n; i++)
 		if (process_event_decode(&s->event, s->copies.v + s->records.v[i].offset, s->records.v[i].size) == 1)
 			fn(ctx, &s->event);
-	if (s->overflowed) {
+	if (s->overflowed || s->gap) {
+		s->gap = false;
 		s->event = (struct process_event){.kind = EVENT_LOST};
 		fn(ctx, &s->event);
 	}

@@ -14,8 +14,11 @@ struct sideband; /* opaque */
 struct sideband *sideband_new(struct error *err);
 void sideband_free(struct sideband *s); /* NULL is fine */
 
-/* Opens rings on CPUs that came online. */
-void sideband_follow_hotplug(struct sideband *s);
+/*
+ * Opens rings on CPUs that came online; on all when `reopen`: one that went off and on again since we looked has its events
+ * switched off. Read before it: what stands in the rings goes. The next read then says EVENT_LOST.
+ */
+void sideband_follow_hotplug(struct sideband *s, bool reopen);
 
 /* A descriptor that polls readable when something was told: at once, so that files are opened while their processes live. */
 int sideband_fd(const struct sideband *s);

@@ -223,6 +223,22 @@ static int read_thread_maps(int32_t pid, mapping_fn *fn, void *ctx)
 	return ret;
 }
 
+char *proc_read_exe(int32_t pid)
+{
+	static const char deleted[] = " (deleted)";
+	const size_t d = sizeof(deleted) - 1;
+	char link[32], path[4096];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", pid);
+	n = readlink(link, path, sizeof(path));
+	if (n <= 0 || (size_t)n == sizeof(path))
+		return NULL;
+	if ((size_t)n > d && !memcmp(path + n - d, deleted, d))
+		n -= d;
+	return xstrndup(path, n);
+}
+
 int proc_read_maps(int32_t pid, mapping_fn *fn, void *ctx)
 {
 	char path[64];

@@ -35,6 +35,8 @@ bool proc_ended(const struct proc_stat *stat);
 /* 0 or a negative errno; -ESRCH when there is no such process. */
 int proc_read_stat(int32_t pid, struct proc_stat *ret);
 int proc_start_tick(int32_t pid, uint64_t *ret);
+/* Path of the program as the process sees it, to be freed; NULL when it cannot be told. */
+char *proc_read_exe(int32_t pid);
 /*
  * Calls `fn` for each executable mapping, in ascending order. Line by line: the whole text of a process that maps long paths
  * tens of thousands of times is hundreds of megabytes. Asks a living thread when the main thread has ended. Returns the number

@@ -185,6 +185,9 @@ static void on_mmap(struct process_table *t, const struct process_event *e)
 
 	if (!p)
 		return;
+	/* execve() maps the program first, before its interpreter and libraries. */
+	if (e->mmap.executable && !p->exe && p->born && like.path[0] == '/')
+		p->exe = xstrdup(like.path);
 	if (e->mmap.executable)
 		mappings_add(&t->hooks, p, &like, e->time);
 	else
@@ -246,6 +249,8 @@ static void on_fork(struct process_table *t, const struct process_event *e)
 		return;
 	if (!p->comm[0])
 		memcpy(p->comm, parent->comm, sizeof(p->comm));
+	if (!p->exe && parent->exe)
+		p->exe = xstrdup(parent->exe);
 	mappings_fork(&t->hooks, p, parent, e->time);
 }
 
@@ -283,6 +288,7 @@ struct process_table *process_table_new(const struct process_hooks *hooks)
 static void free_process(struct process_table *t, struct process *p)
 {
 	mappings_free(&t->hooks, p);
+	free(p->exe);
 	free(p);
 	t->count--;
 }
@@ -327,9 +333,17 @@ static void scan_mapping(void *ctx, const struct proc_mapping *line)
 		m->scan = s->t->scans;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 int process_table_scan(struct process_table *t, int32_t pid)
 {
 	struct scan s = {t, running(t, pid), clock_ns(CLOCK_MONOTONIC)};
+	auto_free char *exe = NULL;
 	struct proc_stat stat;
 	int ret = proc_read_stat(pid, &stat);
 
@@ -339,11 +353,16 @@ int process_table_scan(struct process_table *t, int32_t pid)
 		return ret;
 	if (s.p && s.p->start_tick && s.p->start_tick != stat.start_tick)
 		s.p = NULL; /* the pid is another process's now */
+	exe = stat.kernel ? NULL : proc_read_exe(pid);
+	if (s.p && s.p->exe && exe && strcmp(base_name(s.p->exe), base_name(exe)))
+		s.p = NULL; /* another program: its exec was not told */
 	if (!s.p)
 		s.p = begin_process(t, pid, newest(find_entry(t, pid)) ? s.now : 0);
 	s.p->start_tick = stat.start_tick;
 	if (!stat.kernel)
 		memcpy(s.p->comm, stat.comm, sizeof(s.p->comm));
+	if (!s.p->exe)
+		s.p->exe = steal_ptr(exe);
 	t->scans++;
 	ret = proc_read_maps(pid, scan_mapping, &s);
 	if (ret > 0)

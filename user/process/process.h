@@ -36,6 +36,7 @@ struct process {
 	uint64_t born, died; /* [born, died); born is 0 when it was there before us, died is UINT64_MAX while it runs */
 	uint64_t start_tick; /* when it started, in PROC_TICK_NS; 0 until a sample or /proc told */
 	uint64_t assumed;    /* met before its fork or exec was told: the time when; else 0 */
+	char *exe;           /* owned; path of the program as the kernel told it; NULL until known, and of kernel threads */
 	char comm[16];       /* of the main thread, escaped by nobody; "" for kernel threads, whose samples have it */
 	struct mapping_list mappings; /* what is mapped now, ascending and disjoint */
 	struct mapping_list replaced; /* what was, until expired; latest last */

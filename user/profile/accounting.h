@@ -16,6 +16,7 @@
 	X(SKIPPED, "skipped", "the kernel did not run the sampler because other BPF work was running on that CPU")     \
 	X(MISSED, "missed", "the timer came a whole period or more too late")                                          \
 	X(THROTTLED, "throttled", "the kernel stopped the event because sampling took too long")                       \
+	X(MULTIPLEXED, "multiplexed", "other users had the hardware counter")                                          \
 	X(UNREADABLE, "unreadable", "the record was damaged when it was read back")
 
 enum lost_reason {
