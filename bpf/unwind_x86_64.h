@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the unwinder knows of x86-64, all of it: registers, the signal frame, and the few instructions that it recognizes.
+ * Another architecture is another file with these names.
+ */
+#ifndef BPF_UNWIND_X86_64_H
+#define BPF_UNWIND_X86_64_H
+
+/* DWARF register numbers: psABI figure 3.36. */
+#define UNWIND_REGISTERS 17 /* 16 is the return address column: here the program counter */
+#define UNWIND_REG_FP 6
+#define UNWIND_REG_SP 7
+#define UNWIND_REG_PC 16
+
+/* User addresses are below 2^47 (2^56 with 5-level paging); the first page is never mapped. */
+#define UNWIND_ADDRESS_MIN 0x1000ull
+#define UNWIND_ADDRESS_END 0x0100000000000000ull
+
+/*
+ * The signal frame: when the handler has returned into the trampoline, the stack pointer is at a ucontext whose mcontext, 40 bytes
+ * on, begins with these registers (arch/x86/include/uapi/asm/sigcontext.h: r8 .. r15 di si bp bx dx ax cx sp ip).
+ */
+#define UNWIND_SIGCONTEXT_OFFSET 40
+#define UNWIND_SIGCONTEXT_WORDS 17
+#define UNWIND_SIGCONTEXT_REGISTERS {8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16}
+
+/* A word holds eight bytes of code, the first in the lowest. */
+#define UNWIND_CODE(word, i) ((__u8)((word) >> 8 * (i)))
+
+/* Is this code, of two words, the trampoline's? mov $15 (rt_sigreturn), %rax or %eax; syscall. */
+static inline int unwind_is_trampoline(__u64 code, __u64 next)
+{
+	return (code == 0x0F0000000FC0C748ull && (next & 0xFF) == 0x05) || (code & 0xFFFFFFFFFFFFFFull) == 0x050F0000000FB8ull;
+}
+
+/* Does a call end where these eight bytes end? e8 rel32, or ff /2 with any operand (Intel SDM volume 2, CALL). */
+static inline int unwind_ends_in_call(__u64 code)
+{
+	if (UNWIND_CODE(code, 3) == 0xE8)
+		return 1;
+	/* ff, then a ModRM byte whose middle bits are 2, with 0, 1, 2, 4 or 5 bytes behind them. */
+	return (code & 0x38FF000000000000ull) == 0x10FF000000000000ull || (code & 0x0038FF0000000000ull) == 0x0010FF0000000000ull ||
+	       (code & 0x000038FF00000000ull) == 0x000010FF00000000ull || (code & 0x0000000038FF0000ull) == 0x0000000010FF0000ull ||
+	       (code & 0x000000000038FF00ull) == 0x000000000010FF00ull;
+}
+
+/* The target of a direct call that ends at `address` behind these bytes, or 0. */
+static inline __u64 unwind_call_target(__u64 code, __u64 address)
+{
+	return UNWIND_CODE(code, 3) == 0xE8 ? address + (__s64)(__s32)(code >> 32) : 0;
+}
+
+/*
+ * How many words stand on the stack below the return address, of a function that keeps frame pointers and is about to run
+ * `code`, with `before` in front of it: 0 at its first instruction (push %rbp, perhaps behind endbr64) and at its ret, 1 (the
+ * caller's frame pointer) at its mov %rsp,%rbp. -1 anywhere else: then the frame pointer is this function's.
+ */
+static inline int unwind_words_pushed(__u64 before, __u64 code)
+{
+	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (code & 0xFFFFFFFF) == 0xFA1E0FF3)
+		return 0;
+	if (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xE58948 || (code & 0xFFFFFF) == 0xEC8B48))
+		return 1;
+	return -1;
+}
+
+#endif
