@@ -23,6 +23,8 @@
 #define UNWIND_MAPPING_STEPS 17 /* halvings: 131,072 mappings in a process */
 #define UNWIND_ROW_STEPS 11	/* a bucket has at most one row for each of its bytes */
 #define UNWIND_SCRATCH_WORDS 32
+#define UNWIND_SLAB_BITS 19 /* of the index of a word */
+_Static_assert(UNWIND_SLAB_WORDS == 1u << UNWIND_SLAB_BITS, "any such index lies in a slab");
 
 /* A walk under way. All of it may be garbage from an earlier walk but what unwind_begin() sets. */
 struct unwind_walk {
@@ -41,6 +43,16 @@ struct unwind_walk {
 };
 #define UNWIND_LIVE 1
 #define UNWIND_LIVE_BEFORE 2
+
+/*
+ * A number below 2^bits. The compiler must not see through it: what it can prove it does not mask, and then the kernel cannot prove
+ * it (Linux 6.1 follows fewer values than it did).
+ */
+static inline __u64 unwind_masked(__u64 value, int bits)
+{
+	asm volatile("" : "+r"(value));
+	return value & ((1ull << bits) - 1);
+}
 
 static inline int unwind_is_user_address(__u64 address)
 {
@@ -91,10 +103,20 @@ static inline int unwind_find_mapping(struct unwind_walk *w, __u64 address)
 	return 1;
 }
 
+/* An index into a slab, of one word or of four. */
+static inline __u64 unwind_word(__u32 index)
+{
+	return unwind_masked(index, UNWIND_SLAB_BITS);
+}
+
+static inline __u64 unwind_four_words(__u32 index)
+{
+	return unwind_masked(index / 4, UNWIND_SLAB_BITS - 2) * 4;
+}
+
 /* Makes w->rule the one for `address`, which lies in w->mapping; leaves it alone when there is no table, or none that is sane. */
 static inline void unwind_find_rule(struct unwind_walk *w, __u64 address)
 {
-	const __u32 mask = UNWIND_SLAB_WORDS - 1;
 	__u64 rel = address - w->mapping.text;
 	__u32 base = w->mapping.word, bucket = rel >> UNWIND_BUCKET_BITS, low = rel & (UNWIND_BUCKET_BYTES - 1);
 	const struct unwind_extent *e;
@@ -106,23 +128,23 @@ static inline void unwind_find_rule(struct unwind_walk *w, __u64 address)
 	slab = unwind_slab_at(w->mapping.slab);
 	if (!slab)
 		return;
-	e = (const struct unwind_extent *)&slab[base & (UNWIND_SLAB_WORDS - 4)];
+	e = (const struct unwind_extent *)&slab[unwind_four_words(base)];
 	if (bucket >= e->buckets)
 		return;
-	first = slab[(base + 4 + bucket) & mask];
-	n = slab[(base + 5 + bucket) & mask] - first;
+	first = slab[unwind_word(base + 4 + bucket)];
+	n = slab[unwind_word(base + 5 + bucket)] - first;
 	rows = base + e->rows_word;
 	/* Finds the number of rows in the bucket that begin at or below `low`. */
 	for (int i = 0; i < UNWIND_ROW_STEPS && n; i++) {
 		half = (n + 1) / 2;
-		row = slab[(rows + first + half - 1) & mask];
+		row = slab[unwind_word(rows + first + half - 1)];
 		first += half & ~(__u32)unwind_mask_below(low, UNWIND_ROW_PC(row));
 		n -= half;
 	}
-	row = UNWIND_ROW_RULE(slab[(rows + first - 1) & mask]);
+	row = UNWIND_ROW_RULE(slab[unwind_word(rows + first - 1)]);
 	if (row >= e->rules)
 		return;
-	w->rule = *(const struct unwind_rule *)&slab[(base + e->rules_word + row * 4) & (UNWIND_SLAB_WORDS - 4)];
+	w->rule = *(const struct unwind_rule *)&slab[unwind_four_words(base + e->rules_word + row * 4)];
 }
 
 static inline int unwind_arrive(struct unwind_walk *w, __u64 pc, __u64 sp, __u64 fp)
@@ -143,7 +165,7 @@ static inline int unwind_step_signal(struct unwind_walk *w)
 	if (unwind_read(w->words, UNWIND_SIGCONTEXT_WORDS * 8, w->sp + UNWIND_SIGCONTEXT_OFFSET))
 		return UNWIND_FAULT;
 	for (int i = 0; i < UNWIND_SIGCONTEXT_WORDS; i++)
-		w->registers[order[i] & 31] = w->words[i];
+		w->registers[unwind_masked(order[i], 5)] = w->words[i];
 	if (!unwind_is_user_address(w->registers[UNWIND_REG_PC]))
 		return UNWIND_BAD_RETURN;
 	unwind_begin(w, w->first, w->count, 0);
@@ -243,7 +265,7 @@ static inline int unwind_find_cfa(struct unwind_walk *w)
 	case UNWIND_CFA_REG:
 		if (!w->live)
 			return UNWIND_LOST_REGISTER;
-		cfa = w->registers[rule->reg & 31] + rule->cfa_offset;
+		cfa = w->registers[unwind_masked(rule->reg, 5)] + rule->cfa_offset;
 		break;
 	case UNWIND_CFA_DEREF_SP:
 	case UNWIND_CFA_DEREF_FP:
@@ -286,7 +308,7 @@ static inline int unwind_find_fp(struct unwind_walk *w, __u64 cfa)
 			return UNWIND_CONTINUE;
 		break;
 	case UNWIND_FP_REG:
-		w->fp = w->registers[rule->fp_offset & 31];
+		w->fp = w->registers[unwind_masked(rule->fp_offset, 5)];
 		w->fp_unknown = w->live != UNWIND_LIVE;
 		return UNWIND_CONTINUE;
 	default:
@@ -310,16 +332,16 @@ static inline int unwind_step_rule(struct unwind_walk *w)
 		return ret;
 	cfa = w->words[0];
 	if (rule->ra == UNWIND_RA_AT_CFA && rule->fp == UNWIND_FP_AT_CFA && span - 8 <= 56 && !(span & 7)) {
-		if (unwind_read(w->words, (span & 0x78) + 8, cfa + rule->fp_offset))
+		if (unwind_read(w->words, unwind_masked(span + 8, 7), cfa + rule->fp_offset))
 			return UNWIND_FAULT;
 		w->fp = w->words[0];
 		w->fp_unknown = 0;
-		ra = w->words[span / 8 & 15];
+		ra = w->words[unwind_masked(span / 8, 4)];
 	} else {
 		if (rule->ra == UNWIND_RA_REG) {
 			if (live != UNWIND_LIVE)
 				return UNWIND_LOST_REGISTER;
-			ra = w->registers[rule->ra_offset & 31];
+			ra = w->registers[unwind_masked(rule->ra_offset, 5)];
 		} else if (rule->ra != UNWIND_RA_AT_CFA) {
 			return UNWIND_BAD_RULE;
 		} else if (unwind_read(&ra, sizeof(ra), cfa + rule->ra_offset)) {

@@ -451,7 +451,7 @@ void unwinder_log(const struct unwinder *u)
 	log_debug("unwind: %zu of %zu KB of rules, %zu of %zu mappings, %zu of %zu processes; %" PRIu64 " tables built in %" PRIu64
 		  " ms, %" PRIu64 " evicted; refused: mappings %" PRIu64 ", processes %" PRIu64 ", too many mappings %" PRIu64,
 		  usage.rule_bytes / 1024, usage.rule_limit / 1024, usage.mappings, usage.mappings_limit, usage.processes,
-		  usage.processes_limit, u->built, u->build_ns / NS_PER_MS, u->evicted, usage.mappings_refused,
+		  usage.processes_limit, u->built, (uint64_t)(u->build_ns / NS_PER_MS), u->evicted, usage.mappings_refused,
 		  usage.processes_refused, u->cut_processes);
 	log_ends("all stacks", u->ends);
 	for (size_t i = 0; i < u->known.n; i++)
