@@ -376,8 +376,11 @@ int process_table_scan(struct process_table *t, int32_t pid)
 static bool has_ended(const struct process *p)
 {
 	struct proc_stat stat;
+	int ret = proc_read_stat(p->pid, &stat);
 
-	return proc_read_stat(p->pid, &stat) || proc_ended(&stat) || (p->start_tick && stat.start_tick != p->start_tick);
+	if (ret)
+		return ret == -ESRCH; /* and not when we are out of descriptors */
+	return proc_ended(&stat) || (p->start_tick && stat.start_tick != p->start_tick);
 }
 
 /* Marks what the side-band would have told: who runs no more. */
