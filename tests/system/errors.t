@@ -34,6 +34,7 @@ fails('unknown command', 2, qr/unknown command 'frobnicate'/, $profile, 'frobnic
 fails('bad frequency', 2, qr/'9x' is not a frequency/, $profile, '-F', '9x', '-a');
 fails('-F 0', 2, qr/out of range/, $profile, '-F', '0', '-a');
 fails('-F 10000000', 2, qr/out of range/, $profile, '-F', '10000000', '-a');
+fails('-F that would starve the machine', 2, qr/out of range/, $profile, '-F', '100000', '-a');
 fails('negative frequency', 2, qr/not a frequency/, $profile, '-F', '-5', '-a');
 fails('bad duration', 2, qr/'soon' is not a duration/, $profile, '-d', 'soon', '-a');
 fails('zero duration', 2, qr/not a duration/, $profile, '-d', '0', '-a');

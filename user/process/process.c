@@ -187,7 +187,7 @@ static void on_mmap(struct process_table *t, const struct process_event *e)
 		return;
 	/* execve() maps the program first, before its interpreter and libraries. */
 	if (e->mmap.executable && !p->exe && p->born && like.path[0] == '/')
-		p->exe = xstrdup(like.path);
+		p->exe = proc_program_path(like.path, strlen(like.path));
 	if (e->mmap.executable)
 		mappings_add(&t->hooks, p, &like, e->time);
 	else
