@@ -220,17 +220,21 @@ static void keep_segments(struct image *i, const struct elf *elf)
 				*vec_push(&i->segments) = ph;
 }
 
+/* NULL when the file cannot be read. */
 static struct image *add(struct images *all, int path_fd, const struct stat *st, const char *path)
 {
 	auto_close int fd = foreign_open(path_fd);
-	struct image *i = xcalloc(1, sizeof(*i));
 	struct elf_copy copy;
+	struct image *i;
 
+	if (fd < 0)
+		return NULL; /* out of descriptors, say: nothing that is worth remembering of the file */
+	i = xcalloc(1, sizeof(*i));
 	i->fd = -1;
 	i->id = *st;
 	i->name = image_name(path);
 	i->path = xasprintf("%.*s%s", (int)(strrchr(path, '/') + 1 - path), path, i->name);
-	if (fd >= 0 && !elf_copy_load(&copy, fd, st->st_size, ELF_HEADERS)) {
+	if (!elf_copy_load(&copy, fd, st->st_size, ELF_HEADERS)) {
 		i->build_id_len = elf_build_id(&copy.elf, i->build_id);
 		keep_segments(i, &copy.elf);
 		elf_copy_free(&copy);
@@ -271,7 +275,7 @@ static struct image *take(struct images *all, int path_fd, const struct stat *st
 
 	if (!i)
 		i = add(all, fd, st, m->path);
-	if (!is_mapped_file(i, m, by_path))
+	if (!i || !is_mapped_file(i, m, by_path))
 		return NULL;
 	if (!i->refs++)
 		leave_unused(all, i);
@@ -346,11 +350,26 @@ static int open_pinned(const struct image *i, const char *root)
 	return ret;
 }
 
+/* Are the file's contents those that were found behind the mapping? (Its ctime also tells of its deletion.) */
+static bool is_unchanged(const struct image *i, int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_size == i->id.st_size && st.st_mtim.tv_sec == i->id.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == i->id.st_mtim.tv_nsec;
+}
+
 int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret)
 {
 	auto_close int fd = i->segments.n ? open_pinned(i, root) : -ENOEXEC;
+	int code = fd < 0 ? fd : elf_copy_load(ret, fd, i->id.st_size, parts);
 
-	return fd < 0 ? fd : elf_copy_load(ret, fd, i->id.st_size, parts);
+	/* Asked when all is read: rewritten in place before or meanwhile, this tells of other code. */
+	if (!code && !is_unchanged(i, fd)) {
+		elf_copy_free(ret);
+		code = -ESTALE;
+	}
+	return code;
 }
 
 void images_load_symbols(struct images *all, struct image *i, const char *root)
