@@ -382,11 +382,11 @@ static void make_disjoint(struct eh_frame *f)
 		struct eh_frame_function *last = n ? &f->functions.v[n - 1] : NULL;
 
 		if (last && last->start == next->start) {
-			f->counts.overlapping++;
+			f->counts.hidden++;
 			continue;
 		}
 		if (last && next->start - last->start < last->size) {
-			f->counts.overlapping++;
+			f->counts.clipped++;
 			last->size = next->start - last->start;
 		}
 		f->functions.v[n++] = *next;

@@ -42,7 +42,8 @@ struct eh_frame {
 		size_t bad;	    /* entries that cannot be read; each costs only itself */
 		size_t empty;	    /* no byte of text */
 		size_t outside;	    /* not in executable segments, as sections that were discarded leave them */
-		size_t overlapping; /* hidden, wholly or in part, by one that starts later or at the same address */
+		size_t hidden;	    /* behind another that starts at the same address */
+		size_t clipped;	    /* by another that starts inside */
 		size_t cut;	    /* sections whose end was lost: a length that leads out of it */
 	} counts;
 };

@@ -257,8 +257,11 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 {
 	struct builder *b;
 	struct eh_frame f;
-	int ret = eh_frame_open(&f, elf);
+	int ret;
 
+	if (elf->header.e_machine != EM_X86_64)
+		return -ENOEXEC;
+	ret = eh_frame_open(&f, elf);
 	if (!ret) {
 		b = xcalloc(1, sizeof(*b));
 		b->table = t;
@@ -266,7 +269,8 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 			.bad = f.counts.bad,
 			.empty = f.counts.empty,
 			.outside = f.counts.outside,
-			.overlapping = f.counts.overlapping,
+			.hidden = f.counts.hidden,
+			.clipped = f.counts.clipped,
 			.cut = f.counts.cut,
 		};
 		compile(b, &f);
