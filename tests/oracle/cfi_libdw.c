@@ -44,14 +44,14 @@ enum difference {
 	REALIGNED,	     /* rsp+8 with the frame pointer at *(rbp): it is restored by then (unwind/table.c) */
 	OVERLAP,	     /* functions that overlap: at each address the one that starts last */
 	NO_TABLE_ENTRY,	     /* a function that .eh_frame_hdr does not list: libdw does not see it */
-	BAD_ROWS_BEFORE,     /* a program that cannot be understood: libdw knows the rows before that place */
+	AFTER_EXPRESSION,    /* def_cfa_register behind def_cfa_expression: libdw gives up, as libgcc does not (elf/cfi.c) */
 	WRONG,
 	DIFFERENCES,
 };
 
 static const char *const difference_names[DIFFERENCES] = {
 	"equal", "none", "padding", "expression", "fp-unknown", "ra-unknown", "ra-unspecified", "realigned", "overlap",
-	"no-table-entry", "bad-rows-before", "wrong",
+	"no-table-entry", "after-expression", "wrong",
 };
 
 static size_t differences[DIFFERENCES];
@@ -206,6 +206,7 @@ static struct answer apply(const struct unwind_rule *r, uint64_t pc)
 	case UNWIND_FP_SAME: a.fp = (struct value){SAME, m.regs[6]}; break;
 	case UNWIND_FP_AT_CFA: a.fp = known(memory(a.cfa.v + r->fp_offset)); break;
 	case UNWIND_FP_AT_FP: a.fp = known(memory(m.regs[6] + r->fp_offset)); break;
+	case UNWIND_FP_AT_SP: a.fp = known(memory(m.regs[7] + r->fp_offset)); break;
 	case UNWIND_FP_REG: a.fp = known(m.regs[r->fp_offset]); break;
 	}
 	switch (r->ra) {
@@ -248,6 +249,23 @@ static const struct eh_frame_function *function_at(const struct file *f, uint64_
 	return low && pc - f->frames.functions.v[low - 1].start < f->frames.functions.v[low - 1].size ? &f->frames.functions.v[low - 1] : NULL;
 }
 
+/* Does the function's program have an expression as CFA and another register behind it, before pc? */
+static bool after_expression(const struct file *f, uint64_t pc)
+{
+	const struct eh_frame_function *function = function_at(f, pc);
+	bool expression = false, after = false;
+	cfi_rows rows = {0};
+
+	if (function)
+		eh_frame_rows(&f->frames, function, &rows);
+	for (size_t i = 0; i < rows.n && rows.v[i].pc <= pc; i++) {
+		after |= expression && rows.v[i].state.cfa.how == CFI_REGISTER;
+		expression |= rows.v[i].state.cfa.how == CFI_EXPRESSION;
+	}
+	vec_free(&rows);
+	return after;
+}
+
 static enum difference compare(const struct file *f, const struct unwind_rule *rule, uint64_t pc, const struct answer *theirs, size_t cfa_ops)
 {
 	struct answer ours = apply(rule, pc);
@@ -255,6 +273,8 @@ static enum difference compare(const struct file *f, const struct unwind_rule *r
 
 	if (!theirs->found && !ours.found)
 		return NONE;
+	if ((!theirs->found || theirs->cfa.known != KNOWN) && ours.found && after_expression(f, pc))
+		return AFTER_EXPRESSION;
 	if (!theirs->found) {
 		if (pc - f->covered_end < UNWIND_PADDING_MAX)
 			return PADDING;
@@ -262,14 +282,8 @@ static enum difference compare(const struct file *f, const struct unwind_rule *r
 	}
 	if (ours.ra.known == UNDEFINED && theirs->ra.known == UNDEFINED)
 		return EQUAL;
-	if (!ours.found) {
-		cfi_rows rows = {0};
-		const struct eh_frame_function *function = function_at(f, pc);
-		bool bad = function && eh_frame_rows(&f->frames, function, &rows);
-
-		vec_free(&rows);
-		return bad ? BAD_ROWS_BEFORE : cfa_ops > 1 ? EXPRESSION : WRONG;
-	}
+	if (!ours.found)
+		return cfa_ops > 1 ? EXPRESSION : theirs->cfa.known != KNOWN ? NONE : WRONG;
 	if (!same_value(ours.cfa, theirs->cfa))
 		return WRONG;
 	if (!same_value(ours.ra, theirs->ra))

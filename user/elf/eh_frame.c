@@ -235,19 +235,15 @@ static bool next_entry(struct walk *w, struct entry *e)
 	return true;
 }
 
-static void read_cies(struct walk w)
+static void read_cie(struct walk *w, const struct entry *e)
 {
-	struct entry e;
+	struct cfi_cie *cie;
 
-	while (next_entry(&w, &e)) {
-		struct cfi_cie *cie;
-
-		if (!e.is_cie || e.r.failed || w.f->cies.n == EH_FRAME_CIES_MAX)
-			continue;
-		cie = vec_push(&w.f->cies);
-		*cie = (struct cfi_cie){.offset = e.offset, .pointers = w.section};
-		cfi_read_cie(cie, e.r);
-	}
+	if (e->r.failed || w->f->cies.n == EH_FRAME_CIES_MAX)
+		return;
+	cie = vec_push(&w->f->cies);
+	*cie = (struct cfi_cie){.offset = e->offset, .pointers = w->section};
+	cfi_read_cie(cie, e->r);
 }
 
 /* The CIE at that offset of the section, or NULL. They ascend as the file has them; neighbours mostly share one. */
@@ -314,15 +310,21 @@ static void read_fde(struct walk *w, struct entry *e)
 		};
 }
 
+/* In .eh_frame a CIE comes before its FDEs; in .debug_frame it may come behind them. */
 static void read_section(struct walk w)
 {
+	struct walk before = w;
 	struct entry e;
 
-	read_cies(w);
-	w.last_cie = w.first_cie;
-	while (next_entry(&w, &e))
+	while (w.is_debug && next_entry(&before, &e))
+		if (e.is_cie)
+			read_cie(&w, &e);
+	while (next_entry(&w, &e)) {
 		if (!e.is_cie)
 			read_fde(&w, &e);
+		else if (!w.is_debug)
+			read_cie(&w, &e);
+	}
 }
 
 /* ---- Order ---- */

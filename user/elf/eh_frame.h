@@ -55,7 +55,7 @@ struct eh_frame {
 int eh_frame_open(struct eh_frame *f, const struct elf *elf);
 void eh_frame_free(struct eh_frame *f);
 
-/* Appends the rows of a function, inside its range. 0, or -EINVAL. */
+/* Appends the rows of a function, inside its range: cfi_run(). */
 int eh_frame_rows(const struct eh_frame *f, const struct eh_frame_function *function, cfi_rows *rows);
 
 /*
