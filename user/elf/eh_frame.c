@@ -130,8 +130,10 @@ static bool find_eh_frame(struct eh_frame *f, struct walk *ret)
 	if (has_section_header(f->elf, ".eh_frame")) {
 		if (!elf_section_by_name(f->elf, ".eh_frame", &sh))
 			return false;
-		*ret = walk_section(f, EH_FRAME, elf_contents(f->elf, &sh), sh.sh_addr);
-		return ret->section->bytes;
+		b = elf_contents(f->elf, &sh);
+		if (b.n)
+			*ret = walk_section(f, EH_FRAME, b, sh.sh_addr);
+		return b.n;
 	}
 	hdr = read_hdr(f->elf);
 	b = elf_at_vaddr(f->elf, hdr.eh_frame);
@@ -147,12 +149,15 @@ static bool find_eh_frame(struct eh_frame *f, struct walk *ret)
 
 static bool find_debug_frame(struct eh_frame *f, struct walk *ret)
 {
+	struct elf_bytes b;
 	Elf64_Shdr sh;
 
 	if (!elf_section_by_name(f->elf, ".debug_frame", &sh))
 		return false;
-	*ret = walk_section(f, DEBUG_FRAME, elf_contents(f->elf, &sh), sh.sh_addr);
-	return ret->section->bytes;
+	b = elf_contents(f->elf, &sh);
+	if (b.n)
+		*ret = walk_section(f, DEBUG_FRAME, b, sh.sh_addr);
+	return b.n;
 }
 
 bool eh_frame_range(const struct elf *elf, unsigned i, uint64_t *offset, uint64_t *size)
@@ -419,8 +424,8 @@ static void find_text(struct eh_frame *f)
 
 int eh_frame_open(struct eh_frame *f, const struct elf *elf)
 {
-	struct walk w;
 	bool found = false;
+	struct walk w;
 
 	*f = (struct eh_frame){.elf = elf};
 	find_text(f);
