@@ -36,6 +36,7 @@ enum {
 	DW_CFA_advance_loc = 0x40, /* with the delta in the low six bits */
 	DW_CFA_offset = 0x80,	   /* with the register */
 	DW_CFA_restore = 0xc0,	   /* with the register */
+	DW_CFA_high_bits = 0xc0,
 };
 
 enum {
@@ -191,43 +192,43 @@ static bool run_register_rule(struct machine *m, struct reader *r, uint8_t op)
 	return false;
 }
 
-/* Every instruction that does not move the location. False: it cannot be understood. */
+/*
+ * Hand-written assembly (libgcrypt) goes from an expression back to a register and means the offset from before the expression.
+ * DWARF does not say so; libgcc and gdb do it, elfutils refuses.
+ */
+static bool def_cfa_register(struct cfi_state *s, uint64_t reg, bool allowed)
+{
+	s->cfa = (struct cfi_place){.how = CFI_REGISTER, .reg = saturated(reg), .offset = s->cfa_offset};
+	return allowed;
+}
+
+static bool def_cfa_offset(struct cfi_state *s, int64_t offset)
+{
+	s->cfa_offset = offset;
+	if (s->cfa.how == CFI_REGISTER)
+		s->cfa.offset = offset;
+	return s->cfa.how != CFI_UNSPECIFIED;
+}
+
+/* Every instruction that does not move the location and is not one of DW_CFA_offset, _restore. False: it cannot be understood. */
 static bool run_rule(struct machine *m, struct reader *r, uint8_t op)
 {
 	const struct cfi_cie *cie = m->cie;
 	struct cfi_state *s = &m->state;
-	struct cfi_place other;
 
 	switch (op) {
-	case DW_CFA_offset ... DW_CFA_offset + 0x3f:
-		*place_of(cie, s, op - DW_CFA_offset, &other) =
-			(struct cfi_place){.how = CFI_AT_CFA, .offset = factored(cie, reader_uleb(r))};
-		return true;
-	case DW_CFA_restore ... DW_CFA_restore + 0x3f:
-		if (op - DW_CFA_restore == CFI_FP)
-			s->fp = cie->initial.fp;
-		else if (op - DW_CFA_restore == cie->ra_column)
-			s->ra = cie->initial.ra;
-		return true;
 	case DW_CFA_nop:
 		return true;
 	case DW_CFA_def_cfa:
-		s->cfa = (struct cfi_place){.how = CFI_REGISTER, .reg = saturated(reader_uleb(r))};
-		s->cfa.offset = reader_uleb(r);
-		return true;
+		return def_cfa_register(s, reader_uleb(r), true) && def_cfa_offset(s, reader_uleb(r));
 	case DW_CFA_def_cfa_sf:
-		s->cfa = (struct cfi_place){.how = CFI_REGISTER, .reg = saturated(reader_uleb(r))};
-		s->cfa.offset = factored(cie, reader_sleb(r));
-		return true;
+		return def_cfa_register(s, reader_uleb(r), true) && def_cfa_offset(s, factored(cie, reader_sleb(r)));
 	case DW_CFA_def_cfa_register:
-		s->cfa.reg = saturated(reader_uleb(r));
-		return s->cfa.how == CFI_REGISTER;
+		return def_cfa_register(s, reader_uleb(r), s->cfa.how != CFI_UNSPECIFIED);
 	case DW_CFA_def_cfa_offset:
-		s->cfa.offset = reader_uleb(r);
-		return s->cfa.how == CFI_REGISTER;
+		return def_cfa_offset(s, reader_uleb(r));
 	case DW_CFA_def_cfa_offset_sf:
-		s->cfa.offset = factored(cie, reader_sleb(r));
-		return s->cfa.how == CFI_REGISTER;
+		return def_cfa_offset(s, factored(cie, reader_sleb(r)));
 	case DW_CFA_def_cfa_expression:
 		s->cfa = read_expression(r, CFI_EXPRESSION);
 		return true;
@@ -249,14 +250,11 @@ static bool run_rule(struct machine *m, struct reader *r, uint8_t op)
 }
 
 /* The new location of an instruction that moves it, UINT64_MAX when that leaves the address space. False: another instruction. */
-static inline bool run_advance(const struct cfi_cie *cie, struct reader *r, uint8_t op, uint64_t *pc)
+static bool run_advance(const struct cfi_cie *cie, struct reader *r, uint8_t op, uint64_t *pc)
 {
 	uint64_t delta;
 
 	switch (op) {
-	case DW_CFA_advance_loc ... DW_CFA_advance_loc + 0x3f:
-		delta = op - DW_CFA_advance_loc;
-		break;
 	case DW_CFA_advance_loc1:
 		delta = reader_u8(r);
 		break;
@@ -273,16 +271,44 @@ static inline bool run_advance(const struct cfi_cie *cie, struct reader *r, uint
 		*pc = cfi_read_pointer(r, cie->pointers, cie->encoding);
 		return true;
 	default:
-		return false;
+		if ((op & DW_CFA_high_bits) != DW_CFA_advance_loc)
+			return false;
+		delta = op & ~DW_CFA_high_bits;
 	}
 	if (__builtin_mul_overflow(delta, cie->code_align, &delta) || __builtin_add_overflow(*pc, delta, pc))
 		*pc = UINT64_MAX;
 	return true;
 }
 
+/* One instruction, which may move *pc. What cannot be understood fails the reader. */
+static inline void run_instruction(struct machine *m, struct reader *r, uint64_t *pc)
+{
+	uint8_t op = *r->at++, low = op & ~DW_CFA_high_bits;
+	struct cfi_place other;
+
+	switch (op & DW_CFA_high_bits) {
+	case DW_CFA_offset:
+		*place_of(m->cie, &m->state, low, &other) =
+			(struct cfi_place){.how = CFI_AT_CFA, .offset = factored(m->cie, reader_uleb(r))};
+		return;
+	case DW_CFA_restore:
+		if (low == CFI_FP)
+			m->state.fp = m->cie->initial.fp;
+		else if (low == m->cie->ra_column)
+			m->state.ra = m->cie->initial.ra;
+		return;
+	}
+	if (!run_advance(m->cie, r, op, pc) && !run_rule(m, r, op))
+		reader_fail(r);
+}
+
+static inline struct cfi_row *push_row(cfi_rows *rows)
+{
+	return rows->n < rows->cap ? &rows->v[rows->n++] : vec_push(rows);
+}
+
 int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t end, cfi_rows *rows)
 {
-	size_t before = rows->n;
 	uint64_t pc = start;
 	struct machine m;
 
@@ -290,32 +316,24 @@ int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t
 	m.state = cie->initial;
 	m.depth = 0;
 	while (r.at < r.end) {
-		uint8_t op = *r.at++;
 		uint64_t next = pc;
 
-		if (!run_advance(cie, &r, op, &next)) {
-			if (run_rule(&m, &r, op))
-				continue;
-			rows->n = before;
-			return -EINVAL;
-		}
+		run_instruction(&m, &r, &next);
+		if (next == pc)
+			continue; /* no row at pc yet: what follows belongs to it */
 		if (next < pc)
-			r.failed = true;
+			reader_fail(&r);
 		if (r.failed)
 			break;
-		if (next == pc)
-			continue; /* what follows overwrites */
-		*vec_push(rows) = (struct cfi_row){pc, m.state};
+		*push_row(rows) = (struct cfi_row){pc, m.state};
 		pc = next;
 		if (pc >= end)
 			return 0;
 	}
-	if (r.failed) {
-		rows->n = before;
-		return -EINVAL;
-	}
-	*vec_push(rows) = (struct cfi_row){pc, m.state};
-	return 0;
+	if (r.failed)
+		m.state = (struct cfi_state){0};
+	*push_row(rows) = (struct cfi_row){pc, m.state};
+	return r.failed ? -EINVAL : 0;
 }
 
 /* The initial rules. A CIE has no locations: an instruction that moves has no effect. */
@@ -327,12 +345,8 @@ static bool run_initial(struct cfi_cie *cie, struct reader r)
 	m.cie = cie;
 	m.state = cie->initial;
 	m.depth = 0;
-	while (r.at < r.end) {
-		uint8_t op = *r.at++;
-
-		if (!run_advance(cie, &r, op, &pc) && !run_rule(&m, &r, op))
-			return false;
-	}
+	while (r.at < r.end)
+		run_instruction(&m, &r, &pc);
 	cie->initial = m.state;
 	return !r.failed;
 }

@@ -41,6 +41,7 @@ struct cfi_place {
 
 struct cfi_state {
 	struct cfi_place cfa, fp, ra;
+	int64_t cfa_offset; /* of the last instruction that gave one: it outlives an expression */
 };
 
 /* Holds from pc to the next row's pc, or to the function's end. */
@@ -84,7 +85,8 @@ void cfi_read_cie(struct cfi_cie *ret, struct reader r);
 
 /*
  * Appends the rows of a function at [start, end) whose program is `r`: ascending, the first at `start`, none at or behind `end`,
- * no two at one address. 0, or -EINVAL with nothing appended when the program cannot be understood.
+ * no two at one address. 0, or -EINVAL when the program cannot be understood: the rows before that place hold, and the last one,
+ * from there on, says nothing.
  */
 int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t end, cfi_rows *rows);
 

@@ -130,8 +130,10 @@ static bool find_eh_frame(struct eh_frame *f, struct walk *ret)
 	if (has_section_header(f->elf, ".eh_frame")) {
 		if (!elf_section_by_name(f->elf, ".eh_frame", &sh))
 			return false;
-		*ret = walk_section(f, EH_FRAME, elf_contents(f->elf, &sh), sh.sh_addr);
-		return ret->section->bytes;
+		b = elf_contents(f->elf, &sh);
+		if (b.n)
+			*ret = walk_section(f, EH_FRAME, b, sh.sh_addr);
+		return b.n;
 	}
 	hdr = read_hdr(f->elf);
 	b = elf_at_vaddr(f->elf, hdr.eh_frame);
@@ -147,12 +149,15 @@ static bool find_eh_frame(struct eh_frame *f, struct walk *ret)
 
 static bool find_debug_frame(struct eh_frame *f, struct walk *ret)
 {
+	struct elf_bytes b;
 	Elf64_Shdr sh;
 
 	if (!elf_section_by_name(f->elf, ".debug_frame", &sh))
 		return false;
-	*ret = walk_section(f, DEBUG_FRAME, elf_contents(f->elf, &sh), sh.sh_addr);
-	return ret->section->bytes;
+	b = elf_contents(f->elf, &sh);
+	if (b.n)
+		*ret = walk_section(f, DEBUG_FRAME, b, sh.sh_addr);
+	return b.n;
 }
 
 bool eh_frame_range(const struct elf *elf, unsigned i, uint64_t *offset, uint64_t *size)
@@ -235,19 +240,15 @@ static bool next_entry(struct walk *w, struct entry *e)
 	return true;
 }
 
-static void read_cies(struct walk w)
+static void read_cie(struct walk *w, const struct entry *e)
 {
-	struct entry e;
+	struct cfi_cie *cie;
 
-	while (next_entry(&w, &e)) {
-		struct cfi_cie *cie;
-
-		if (!e.is_cie || e.r.failed || w.f->cies.n == EH_FRAME_CIES_MAX)
-			continue;
-		cie = vec_push(&w.f->cies);
-		*cie = (struct cfi_cie){.offset = e.offset, .pointers = w.section};
-		cfi_read_cie(cie, e.r);
-	}
+	if (e->r.failed || w->f->cies.n == EH_FRAME_CIES_MAX)
+		return;
+	cie = vec_push(&w->f->cies);
+	*cie = (struct cfi_cie){.offset = e->offset, .pointers = w->section};
+	cfi_read_cie(cie, e->r);
 }
 
 /* The CIE at that offset of the section, or NULL. They ascend as the file has them; neighbours mostly share one. */
@@ -314,15 +315,21 @@ static void read_fde(struct walk *w, struct entry *e)
 		};
 }
 
+/* In .eh_frame a CIE comes before its FDEs; in .debug_frame it may come behind them. */
 static void read_section(struct walk w)
 {
+	struct walk before = w;
 	struct entry e;
 
-	read_cies(w);
-	w.last_cie = w.first_cie;
-	while (next_entry(&w, &e))
+	while (w.is_debug && next_entry(&before, &e))
+		if (e.is_cie)
+			read_cie(&w, &e);
+	while (next_entry(&w, &e)) {
 		if (!e.is_cie)
 			read_fde(&w, &e);
+		else if (!w.is_debug)
+			read_cie(&w, &e);
+	}
 }
 
 /* ---- Order ---- */
@@ -382,11 +389,11 @@ static void make_disjoint(struct eh_frame *f)
 		struct eh_frame_function *last = n ? &f->functions.v[n - 1] : NULL;
 
 		if (last && last->start == next->start) {
-			f->counts.overlapping++;
+			f->counts.hidden++;
 			continue;
 		}
 		if (last && next->start - last->start < last->size) {
-			f->counts.overlapping++;
+			f->counts.clipped++;
 			last->size = next->start - last->start;
 		}
 		f->functions.v[n++] = *next;
@@ -417,8 +424,8 @@ static void find_text(struct eh_frame *f)
 
 int eh_frame_open(struct eh_frame *f, const struct elf *elf)
 {
-	struct walk w;
 	bool found = false;
+	struct walk w;
 
 	*f = (struct eh_frame){.elf = elf};
 	find_text(f);

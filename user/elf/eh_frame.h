@@ -42,7 +42,8 @@ struct eh_frame {
 		size_t bad;	    /* entries that cannot be read; each costs only itself */
 		size_t empty;	    /* no byte of text */
 		size_t outside;	    /* not in executable segments, as sections that were discarded leave them */
-		size_t overlapping; /* hidden, wholly or in part, by one that starts later or at the same address */
+		size_t hidden;	    /* behind another that starts at the same address */
+		size_t clipped;	    /* by another that starts inside */
 		size_t cut;	    /* sections whose end was lost: a length that leads out of it */
 	} counts;
 };
@@ -54,7 +55,7 @@ struct eh_frame {
 int eh_frame_open(struct eh_frame *f, const struct elf *elf);
 void eh_frame_free(struct eh_frame *f);
 
-/* Appends the rows of a function, inside its range. 0, or -EINVAL. */
+/* Appends the rows of a function, inside its range: cfi_run(). */
 int eh_frame_rows(const struct eh_frame *f, const struct eh_frame_function *function, cfi_rows *rows);
 
 /*

@@ -244,8 +244,9 @@ static void set_fp(struct unwind_rule *rule, const struct cfi_place *p)
 			return;
 		if (is_at_cfa(rule, &ops, &offset)) {
 			fp_at_cfa(rule, offset);
-		} else if (ops.n == 1 && ops.v[0].code == DW_OP_bregx && ops.v[0].reg == CFI_FP && fits(ops.v[0].operand, 32)) {
-			rule->fp = UNWIND_FP_AT_FP;
+		} else if (ops.n == 1 && ops.v[0].code == DW_OP_bregx && fits(ops.v[0].operand, 32) &&
+			   (ops.v[0].reg == CFI_FP || ops.v[0].reg == CFI_SP)) {
+			rule->fp = ops.v[0].reg == CFI_FP ? UNWIND_FP_AT_FP : UNWIND_FP_AT_SP;
 			rule->fp_offset = ops.v[0].operand;
 		}
 		return;
@@ -294,22 +295,24 @@ static bool is_signal_frame(const struct cfi_state *s)
 {
 	struct ops cfa, fp, ra;
 
-	return s->cfa.how == CFI_EXPRESSION && s->fp.how == CFI_EXPRESSION && s->ra.how == CFI_EXPRESSION && read_ops(&s->cfa, &cfa) &&
-	       read_ops(&s->fp, &fp) && read_ops(&s->ra, &ra) && cfa.n == 2 && cfa.v[0].code == DW_OP_bregx &&
-	       cfa.v[0].reg == CFI_SP && cfa.v[0].operand == 160 && cfa.v[1].code == DW_OP_deref && is_register(&fp, CFI_SP, 120) &&
-	       is_register(&ra, CFI_SP, 168);
+	if (s->fp.how != CFI_EXPRESSION || s->ra.how != CFI_EXPRESSION)
+		return false;
+	return read_ops(&s->cfa, &cfa) && read_ops(&s->fp, &fp) && read_ops(&s->ra, &ra) && cfa.n == 2 &&
+	       cfa.v[0].code == DW_OP_bregx && cfa.v[0].reg == CFI_SP && cfa.v[0].operand == 160 && cfa.v[1].code == DW_OP_deref &&
+	       is_register(&fp, CFI_SP, 120) && is_register(&ra, CFI_SP, 168);
 }
 
 struct unwind_rule unwind_rule_of(const struct cfi_state *s)
 {
 	struct unwind_rule rule = {.cfa = UNWIND_CFA_NONE};
 
-	if (is_signal_frame(s))
-		return (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL};
-	if (s->cfa.how == CFI_REGISTER)
+	if (s->cfa.how == CFI_REGISTER) {
 		cfa_at_register(&rule, s->cfa.reg, s->cfa.offset);
-	else if (s->cfa.how == CFI_EXPRESSION)
+	} else if (s->cfa.how == CFI_EXPRESSION) {
+		if (is_signal_frame(s))
+			return (struct unwind_rule){.cfa = UNWIND_CFA_SIGNAL};
 		cfa_by_expression(&rule, &s->cfa);
+	}
 	if (s->ra.how == CFI_UNDEFINED) {
 		rule.fp = UNWIND_FP_UNKNOWN;
 		rule.ra = UNWIND_RA_END;
@@ -356,8 +359,9 @@ const char *unwind_rule_text(const struct unwind_rule *r, char *text)
 
 	if (r->cfa == UNWIND_CFA_SIGNAL || (r->cfa == UNWIND_CFA_NONE && r->ra != UNWIND_RA_END))
 		return text;
-	if (r->fp == UNWIND_FP_AT_CFA || r->fp == UNWIND_FP_AT_FP)
-		at += snprintf(text + at, UNWIND_RULE_TEXT - at, " fp=*(%s%+d)", r->fp == UNWIND_FP_AT_CFA ? "CFA" : "rbp", r->fp_offset);
+	if (r->fp == UNWIND_FP_AT_CFA || r->fp == UNWIND_FP_AT_FP || r->fp == UNWIND_FP_AT_SP)
+		at += snprintf(text + at, UNWIND_RULE_TEXT - at, " fp=*(%s%+d)",
+			       r->fp == UNWIND_FP_AT_CFA ? "CFA" : r->fp == UNWIND_FP_AT_FP ? "rbp" : "rsp", r->fp_offset);
 	else if (r->fp == UNWIND_FP_REG)
 		at += snprintf(text + at, UNWIND_RULE_TEXT - at, " fp=%s", register_name(r->fp_offset));
 	else

@@ -20,32 +20,24 @@ static bool same_rule(const struct unwind_rule *a, const struct unwind_rule *b)
 	return !memcmp(a, b, sizeof(*a));
 }
 
-/* The rows that start in one bucket, until all of them are known. */
-struct bucket {
-	uint64_t start;
-	struct unwind_rule before; /* in force where the bucket begins */
-	size_t n;
-	struct {
-		uint32_t low;
-		struct unwind_rule rule;
-	} rows[UNWIND_BUCKET_BYTES];
-};
-
-/* Parts are filled bucket by bucket; a bucket that does not fit begins the next part. */
+/* Filled row by row. A bucket in which no further row might fit begins the next part, so that parts are cut between buckets. */
 struct builder {
 	struct unwind_table *table;
-	bool open; /* a part is being filled, and `bucket` is its next one */
-	struct bucket bucket;
-	struct unwind_rule last; /* of the row added last */
+	bool open;		 /* a part is being filled */
 	uint64_t start;		 /* of the part */
+	uint64_t bucket;	 /* start of the bucket whose rows are being added */
+	struct unwind_rule last; /* of the row added last */
 	VEC(uint32_t) directory;
 	VEC(uint32_t) rows;
 	VEC(struct unwind_rule) rules;
 	uint32_t *slots; /* hash table over `rules`: index + 1 */
 	uint32_t slots_mask;
-	size_t words;	 /* of closed parts */
+	size_t words; /* of closed parts */
 	bool full;
 };
+
+/* At worst each byte has a row and each row a rule of its own. */
+#define BUCKET_WORDS_MAX (1 + UNWIND_BUCKET_BYTES * (1 + RULE_WORDS))
 
 static uint64_t rule_hash(const struct unwind_rule *rule)
 {
@@ -110,8 +102,6 @@ static void close_part(struct builder *b)
 	};
 
 	b->open = false;
-	if (!h.buckets)
-		return;
 	part.end = part.start + (uint64_t)h.buckets * UNWIND_BUCKET_BYTES;
 	part.n_words = h.rules_word + h.rules * RULE_WORDS;
 	part.words = xcalloc(part.n_words, 4);
@@ -126,73 +116,57 @@ static void close_part(struct builder *b)
 	*vec_push(&b->table->parts) = part;
 }
 
-/* Begins a part at b->bucket, whose row 0 says what is in force there. */
-static void open_part(struct builder *b)
+/* Begins a part with `bucket`, where the rule of b->last is in force. */
+static void open_part(struct builder *b, uint64_t bucket)
 {
 	b->open = true;
-	b->start = b->bucket.start;
+	b->start = b->bucket = bucket;
 	b->directory.n = b->rows.n = b->rules.n = 0;
 	clear_slots(b, 256);
-	*vec_push(&b->rows) = UNWIND_ROW(0, intern(b, &b->bucket.before));
+	*vec_push(&b->rows) = UNWIND_ROW(0, intern(b, &b->last));
+	*vec_push(&b->directory) = b->rows.n;
 }
 
-/* Moves b->bucket into the part, or a new one, and goes on to the next bucket. */
-static void end_bucket(struct builder *b)
+static void next_bucket(struct builder *b)
 {
-	struct bucket *k = &b->bucket;
-	/* At worst each of its rows has a rule of its own. */
-	size_t words = rules_word(b->directory.n + 1, b->rows.n + k->n) + (b->rules.n + k->n) * RULE_WORDS;
+	size_t words = rules_word(b->directory.n, b->rows.n) + b->rules.n * RULE_WORDS;
 
-	if (words > UNWIND_SLAB_WORDS || b->rules.n + k->n > UNWIND_RULES_MAX) {
-		close_part(b);
-		open_part(b);
-	}
-	if (b->words + words > UNWIND_TABLE_WORDS_MAX)
+	if (b->words + words + BUCKET_WORDS_MAX > UNWIND_TABLE_WORDS_MAX) {
 		b->full = true;
-	*vec_push(&b->directory) = b->rows.n;
-	vec_reserve(&b->rows, k->n);
-	for (size_t i = 0; i < k->n; i++)
-		b->rows.v[b->rows.n++] = UNWIND_ROW(k->rows[i].low, intern(b, &k->rows[i].rule));
-	if (k->n)
-		k->before = k->rows[k->n - 1].rule;
-	k->n = 0;
-	k->start += UNWIND_BUCKET_BYTES;
+		return;
+	}
+	b->bucket += UNWIND_BUCKET_BYTES;
+	if (words + BUCKET_WORDS_MAX > UNWIND_SLAB_WORDS || b->rules.n + UNWIND_BUCKET_BYTES > UNWIND_RULES_MAX) {
+		close_part(b);
+		open_part(b, b->bucket);
+	} else {
+		*vec_push(&b->directory) = b->rows.n;
+	}
 }
 
 /* A row at `pc`, above all before. */
 static void add_row(struct builder *b, uint64_t pc, const struct unwind_rule *rule)
 {
-	uint64_t start = pc & ~(uint64_t)(UNWIND_BUCKET_BYTES - 1);
-	struct bucket *k = &b->bucket;
+	uint64_t bucket = pc & ~(uint64_t)(UNWIND_BUCKET_BYTES - 1);
 
-	if (b->open && same_rule(rule, &b->last))
+	if (same_rule(rule, &b->last))
 		return;
-	if (b->open && same_rule(&b->last, &no_rule) && start - k->start > HOLE_MAX) {
-		end_bucket(b);
+	if (b->open && same_rule(&b->last, &no_rule) && bucket - b->bucket > HOLE_MAX)
 		close_part(b);
-	}
-	if (!b->open) {
-		k->start = start;
-		k->before = no_rule;
-		k->n = 0;
-		open_part(b);
-	}
-	while (k->start < start && !b->full)
-		end_bucket(b);
+	if (!b->open)
+		open_part(b, bucket);
+	while (b->bucket < bucket && !b->full)
+		next_bucket(b);
 	if (b->full)
 		return;
-	k->rows[k->n].low = pc - start;
-	k->rows[k->n++].rule = *rule;
+	*vec_push(&b->rows) = UNWIND_ROW(pc - bucket, intern(b, rule));
 	b->last = *rule;
 }
 
 static void finish(struct builder *b)
 {
-	if (b->open) {
-		if (b->bucket.n)
-			end_bucket(b);
+	if (b->open)
 		close_part(b);
-	}
 	vec_free(&b->directory);
 	vec_free(&b->rows);
 	vec_free(&b->rules);
@@ -232,12 +206,10 @@ static void compile(struct builder *b, const struct eh_frame *f)
 		const struct eh_frame_function *function = &f->functions.v[i];
 
 		rows.n = 0;
-		if (eh_frame_rows(f, function, &rows)) {
+		if (eh_frame_rows(f, function, &rows))
 			counts->bad++;
-			if (end)
-				add_row(b, end, &no_rule);
-			continue;
-		}
+		else
+			counts->functions++;
 		if (end && function->start - end > UNWIND_PADDING_MAX)
 			add_row(b, end, &no_rule);
 		add_function(b, rows.v, rows.n);
@@ -245,7 +217,6 @@ static void compile(struct builder *b, const struct eh_frame *f)
 			counts->left_out = f->functions.n - i;
 			break;
 		}
-		counts->functions++;
 		end = function->start + function->size;
 	}
 	if (end && !b->full)
@@ -257,8 +228,11 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 {
 	struct builder *b;
 	struct eh_frame f;
-	int ret = eh_frame_open(&f, elf);
+	int ret;
 
+	if (elf->header.e_machine != EM_X86_64)
+		return -ENOEXEC;
+	ret = eh_frame_open(&f, elf);
 	if (!ret) {
 		b = xcalloc(1, sizeof(*b));
 		b->table = t;
@@ -266,7 +240,8 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 			.bad = f.counts.bad,
 			.empty = f.counts.empty,
 			.outside = f.counts.outside,
-			.overlapping = f.counts.overlapping,
+			.hidden = f.counts.hidden,
+			.clipped = f.counts.clipped,
 			.cut = f.counts.cut,
 		};
 		compile(b, &f);

@@ -24,7 +24,7 @@ struct unwind_counts {
 	size_t functions;   /* FDEs whose rows are in the table */
 	size_t rows, rules; /* of all parts */
 	size_t bad;	    /* FDEs that cannot be read: their text has no rule */
-	size_t empty, outside, overlapping, cut; /* struct eh_frame */
+	size_t empty, outside, hidden, clipped, cut; /* struct eh_frame */
 	size_t left_out;    /* functions beyond UNWIND_TABLE_WORDS_MAX */
 };
 
@@ -43,7 +43,7 @@ struct unwind_table {
 #define UNWIND_PADDING_MAX 15
 
 /*
- * 0; -ENOEXEC for a file without executable segments, -ENOENT when it has no call frame information. `t` must be zeroed or freed,
+ * 0; -ENOEXEC for a file without executable segments or of another machine, -ENOENT when it has no call frame information. `t` must be zeroed or freed,
  * and freed after success. A copy that holds a part of the file is enough: see eh_frame_range().
  */
 int unwind_table_build(struct unwind_table *t, const struct elf *elf);
