@@ -83,7 +83,8 @@ static __u64 whole_periods_late(void *ctx, __u64 now, __u64 period)
 }
 
 /* Kernel frames when the interrupted code was the kernel's, then the user frames behind them. */
-static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task)
+static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task,
+					bool roomy)
 {
 	/* The context allows whole words only; kernels with FRED (6.9) keep other things above the 16 bits of cs. */
 	__u16 cs = *(const volatile __u64 *)&ctx->regs.cs;
@@ -100,7 +101,7 @@ static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct 
 			r->kernel_frames = bytes / 8;
 	}
 	if (take_user)
-		take_user_stack(ctx, r, task, user_mode);
+		take_user_stack(ctx, r, task, user_mode, roomy);
 }
 
 static __always_inline void take_identity(struct sample_record *r, struct task_struct *task, __u64 pid_tgid, __u64 now)
@@ -196,7 +197,7 @@ static __always_inline void record(struct bpf_perf_event_data *ctx, struct sampl
 	}
 	r = (struct sample_record *)(log + word);
 	take_identity(r, task, pid_tgid, now);
-	take_stacks(ctx, r, task);
+	take_stacks(ctx, r, task, word < log_limit_words / 2);
 	aggregate(half, log, index, word);
 	half->counters.recorded++;
 }

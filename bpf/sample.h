@@ -65,6 +65,13 @@ struct sample_record {
 
 /* `flags` of a record */
 #define RECORD_AT_SYSCALL 1 /* the first user frame is the instruction behind a system call, else the interrupted one */
+/*
+ * The process's mappings were not known yet. In place of user frames stand the registers by DWARF number, and the words from the
+ * stack pointer on: user_frames words together.
+ */
+#define RECORD_RAW 2
+#define SAMPLE_RAW_WORDS 1000 /* of stack, at most */
+#define SAMPLE_RAW_ABOVE 64   /* bytes above where the main thread's stack began: its first frame reads there */
 
 /* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */
 struct sample_slot {

@@ -3,10 +3,7 @@
  * One step of the user stack walk: from a frame to its caller. Pure: the includer says how to read user memory and where the
  * tables are, so the same file is compiled into the BPF program and into the host's tests.
  *
- * Before including it, define
- *   static inline long unwind_read(void *dst, __u32 size, __u64 address);                   0 on success
- *   static inline const struct unwind_mapping *unwind_mapping_at(__u32 index);              NULL: no such one
- *   static inline const __u32 *unwind_slab_at(__u32 slab);         UNWIND_SLAB_WORDS words; NULL: no such one
+ * The includer defines the three functions declared below.
  * Nothing in tables or on the stack is trusted: whatever they hold, a step reads within them, ends, and moves up the stack.
  */
 #ifndef BPF_UNWIND_H
@@ -41,6 +38,12 @@ struct unwind_walk {
 	__u64 registers[32]; /* by DWARF number: UNWIND_REGISTERS of them; the rest makes any masked index valid */
 	__u64 words[UNWIND_SCRATCH_WORDS]; /* what was read last */
 };
+/* Memory of the walked thread: 0, or not. */
+static inline long unwind_read(struct unwind_walk *w, void *dst, __u32 size, __u64 address);
+/* By index of the array of mappings, and by number: UNWIND_SLAB_WORDS words. NULL: no such one. */
+static inline const struct unwind_mapping *unwind_mapping_at(struct unwind_walk *w, __u32 index);
+static inline const __u32 *unwind_slab_at(struct unwind_walk *w, __u32 slab);
+
 #define UNWIND_LIVE 1
 #define UNWIND_LIVE_BEFORE 2
 
@@ -90,13 +93,13 @@ static inline int unwind_find_mapping(struct unwind_walk *w, __u64 address)
 		return 1;
 	for (int i = 0; i < UNWIND_MAPPING_STEPS && n > 1; i++) {
 		half = n / 2;
-		m = unwind_mapping_at(low + half);
+		m = unwind_mapping_at(w, low + half);
 		if (!m)
 			return 0;
 		low += half & ~(__u32)unwind_mask_below(address, m->start);
 		n -= half;
 	}
-	m = n ? unwind_mapping_at(low) : 0;
+	m = n ? unwind_mapping_at(w, low) : 0;
 	if (!m || address < m->start || address >= m->end)
 		return 0;
 	w->mapping = *m;
@@ -125,7 +128,7 @@ static inline void unwind_find_rule(struct unwind_walk *w, __u64 address)
 
 	if (w->mapping.slab == UNWIND_NO_TABLE || rel >> 32)
 		return;
-	slab = unwind_slab_at(w->mapping.slab);
+	slab = unwind_slab_at(w, w->mapping.slab);
 	if (!slab)
 		return;
 	e = (const struct unwind_extent *)&slab[unwind_four_words(base)];
@@ -162,7 +165,7 @@ static inline int unwind_step_signal(struct unwind_walk *w)
 {
 	static const __u8 order[UNWIND_SIGCONTEXT_WORDS] = UNWIND_SIGCONTEXT_REGISTERS;
 
-	if (unwind_read(w->words, UNWIND_SIGCONTEXT_WORDS * 8, w->sp + UNWIND_SIGCONTEXT_OFFSET))
+	if (unwind_read(w, w->words, UNWIND_SIGCONTEXT_WORDS * 8, w->sp + UNWIND_SIGCONTEXT_OFFSET))
 		return UNWIND_FAULT;
 	for (int i = 0; i < UNWIND_SIGCONTEXT_WORDS; i++)
 		w->registers[unwind_masked(order[i], 5)] = w->words[i];
@@ -177,7 +180,7 @@ static inline int unwind_is_return_address(struct unwind_walk *w, __u64 address)
 {
 	if (!unwind_is_user_address(address) || !unwind_find_mapping(w, address - 1))
 		return 0;
-	w->code_known = !unwind_read(w->words, 24, address - 8);
+	w->code_known = !unwind_read(w, w->words, 24, address - 8);
 	w->trampoline = w->code_known && unwind_is_trampoline(w->words[1], w->words[2]);
 	return !w->code_known || w->trampoline || unwind_ends_in_call(w->words[0]);
 }
@@ -191,12 +194,12 @@ static inline int unwind_step_unframed(struct unwind_walk *w)
 	__u64 stack[2];
 	int pushed;
 
-	if (unwind_read(w->words, 24, w->pc - 8))
+	if (unwind_read(w, w->words, 24, w->pc - 8))
 		return 0;
 	if (unwind_is_trampoline(w->words[1], w->words[2]))
 		return unwind_step_signal(w);
 	pushed = unwind_words_pushed(w->words[0], w->words[1]);
-	if (pushed < 0 || unwind_read(stack, sizeof(stack), w->sp))
+	if (pushed < 0 || unwind_read(w, stack, sizeof(stack), w->sp))
 		return 0;
 	if (pushed) {
 		if (!unwind_is_return_address(w, stack[1]))
@@ -224,7 +227,7 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w)
 			return ret;
 	} else {
 		if (!w->code_known)
-			w->trampoline = !unwind_read(w->words, 16, w->pc) && unwind_is_trampoline(w->words[0], w->words[1]);
+			w->trampoline = !unwind_read(w, w->words, 16, w->pc) && unwind_is_trampoline(w->words[0], w->words[1]);
 		if (w->trampoline)
 			return unwind_step_signal(w);
 	}
@@ -234,7 +237,7 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w)
 		return w->exact ? UNWIND_BAD_FRAME : UNWIND_WHOLE;
 	if (w->fp & 7 || w->fp < w->sp || w->fp - w->sp > UNWIND_FRAME_BYTES_MAX)
 		return UNWIND_BAD_FRAME;
-	if (unwind_read(frame, sizeof(frame), w->fp))
+	if (unwind_read(w, frame, sizeof(frame), w->fp))
 		return UNWIND_FAULT;
 	if (!frame[1])
 		return UNWIND_WHOLE;
@@ -272,7 +275,7 @@ static inline int unwind_find_cfa(struct unwind_walk *w)
 		if (rule->cfa == UNWIND_CFA_DEREF_FP && w->fp_unknown)
 			return UNWIND_LOST_REGISTER;
 		cfa = (rule->cfa == UNWIND_CFA_DEREF_FP ? w->fp : w->sp) + rule->cfa_offset;
-		if (unwind_read(&cfa, sizeof(cfa), cfa))
+		if (unwind_read(w, &cfa, sizeof(cfa), cfa))
 			return UNWIND_FAULT;
 		cfa += rule->cfa_addend;
 		break;
@@ -316,7 +319,7 @@ static inline int unwind_find_fp(struct unwind_walk *w, __u64 cfa)
 		return UNWIND_CONTINUE;
 	}
 	w->fp_unknown = 0;
-	return unwind_read(&w->fp, sizeof(w->fp), at) ? UNWIND_FAULT : UNWIND_CONTINUE;
+	return unwind_read(w, &w->fp, sizeof(w->fp), at) ? UNWIND_FAULT : UNWIND_CONTINUE;
 }
 
 /* By w->rule. The usual case is one read, of the caller's frame pointer, what lies between, and the return address. */
@@ -332,7 +335,7 @@ static inline int unwind_step_rule(struct unwind_walk *w)
 		return ret;
 	cfa = w->words[0];
 	if (rule->ra == UNWIND_RA_AT_CFA && rule->fp == UNWIND_FP_AT_CFA && span - 8 <= 56 && !(span & 7)) {
-		if (unwind_read(w->words, unwind_masked(span + 8, 7), cfa + rule->fp_offset))
+		if (unwind_read(w, w->words, unwind_masked(span + 8, 7), cfa + rule->fp_offset))
 			return UNWIND_FAULT;
 		w->fp = w->words[0];
 		w->fp_unknown = 0;
@@ -344,7 +347,7 @@ static inline int unwind_step_rule(struct unwind_walk *w)
 			ra = w->registers[unwind_masked(rule->ra_offset, 5)];
 		} else if (rule->ra != UNWIND_RA_AT_CFA) {
 			return UNWIND_BAD_RULE;
-		} else if (unwind_read(&ra, sizeof(ra), cfa + rule->ra_offset)) {
+		} else if (unwind_read(w, &ra, sizeof(ra), cfa + rule->ra_offset)) {
 			return UNWIND_FAULT;
 		}
 		ret = unwind_find_fp(w, cfa);

@@ -47,25 +47,25 @@ struct {
 	__array(values, struct slab);
 } slabs SEC(".maps");
 
-static inline long unwind_read(void *dst, __u32 size, __u64 address)
+#include "unwind.h"
+
+static inline long unwind_read(struct unwind_walk *w, void *dst, __u32 size, __u64 address)
 {
 	return bpf_probe_read_user(dst, size, (const void *)address);
 }
 
-static inline const struct unwind_mapping *unwind_mapping_at(__u32 index)
+static inline const struct unwind_mapping *unwind_mapping_at(struct unwind_walk *w, __u32 index)
 {
 	return bpf_map_lookup_elem(&mappings, &index);
 }
 
-static inline const __u32 *unwind_slab_at(__u32 slab)
+static inline const __u32 *unwind_slab_at(struct unwind_walk *w, __u32 slab)
 {
 	void *inner = bpf_map_lookup_elem(&slabs, &slab);
 	__u32 zero = 0;
 
 	return inner ? bpf_map_lookup_elem(inner, &zero) : NULL;
 }
-
-#include "unwind.h"
 
 /* The sampler's only: no sampler run interrupts another on its CPU. */
 struct {
@@ -74,6 +74,8 @@ struct {
 	__type(key, __u32);
 	__type(value, struct unwind_walk);
 } walks SEC(".maps");
+
+_Static_assert(sizeof(struct pt_regs) <= sizeof(((struct unwind_walk *)0)->words), "a walk's scratch holds them");
 
 static __always_inline void copy_registers(__u64 *to, const struct pt_regs *regs)
 {
@@ -116,15 +118,49 @@ static __u64 slice_of(__u32 tgid, __u64 exec_id)
 	return 0;
 }
 
-/* A forked child that has not been told of yet has its parent's mappings: the same exec, and the same stack at the same place. */
-static __u64 slice_of_parent(struct task_struct *task, __u64 exec_id)
-{
-	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+#define ANCESTORS 3 /* a subshell of a subshell */
 
-	if (BPF_CORE_READ(task, mm, start_stack) != BPF_CORE_READ(parent, mm, start_stack) ||
-	    BPF_CORE_READ(parent, self_exec_id) != exec_id)
-		return 0;
-	return slice_of(BPF_CORE_READ(parent, tgid), exec_id);
+/*
+ * A forked child that has not been told of yet has the mappings of who forked it: the same exec, and the same stack at the same
+ * place, which two programs do not have by chance.
+ */
+static __u64 slice_of_ancestor(struct task_struct *task, __u64 exec_id)
+{
+	__u64 stack = BPF_CORE_READ(task, mm, start_stack), slice = 0;
+
+	for (int i = 0; i < ANCESTORS && !slice; i++) {
+		task = BPF_CORE_READ(task, real_parent);
+		if (BPF_CORE_READ(task, mm, start_stack) != stack || BPF_CORE_READ(task, self_exec_id) != exec_id)
+			break;
+		slice = slice_of(BPF_CORE_READ(task, tgid), exec_id);
+	}
+	return slice;
+}
+
+/*
+ * The registers, and what is on the stack, of a process whose mappings are not known yet: user space walks it when they are.
+ * Returns how many words that is.
+ */
+static __always_inline __u32 take_raw(struct sample_record *r, struct task_struct *task, struct unwind_walk *walk)
+{
+	__u64 *to = r->frames + (r->kernel_frames & 127), sp = walk->sp;
+	__u64 size = BPF_CORE_READ(task, mm, start_stack) + SAMPLE_RAW_ABOVE - sp;
+
+	for (int i = 0; i < UNWIND_REGISTERS; i++)
+		to[i] = walk->registers[i];
+	/* The main thread's stack ends there; another one's may end anywhere. */
+	if (size > SAMPLE_RAW_WORDS * 8)
+		size = SAMPLE_RAW_WORDS * 8;
+	for (int i = 0; i < 4; i++) {
+		asm volatile("" : "+r"(size));
+		size &= 0x1FF8;
+		if (size > SAMPLE_RAW_WORDS * 8)
+			break;
+		if (!bpf_probe_read_user(to + UNWIND_REGISTERS, size, (const void *)sp))
+			return UNWIND_REGISTERS + size / 8;
+		size /= 2;
+	}
+	return UNWIND_REGISTERS;
 }
 
 struct user_walk {
@@ -151,25 +187,24 @@ static long walk_frame(__u32 i, void *ctx)
 static __always_inline __u16 user_registers(struct bpf_perf_event_data *ctx, struct task_struct *task, bool user_mode,
 					    struct unwind_walk *walk, bool *at_call)
 {
-	struct pt_regs *regs, copy;
+	struct pt_regs *copy = (struct pt_regs *)walk->words; /* the program's stack is small */
 
 	if (user_mode) {
 		copy_registers(walk->registers, &ctx->regs);
 		/* The context allows whole words only; kernels with FRED (6.9) keep other things above the 16 bits of cs. */
 		return *(const volatile __u64 *)&ctx->regs.cs;
 	}
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	if (bpf_probe_read_kernel(&copy, sizeof(copy), regs))
+	if (bpf_probe_read_kernel(copy, sizeof(*copy), (const void *)bpf_task_pt_regs(task)))
 		return 0;
-	copy_registers(walk->registers, &copy);
+	copy_registers(walk->registers, copy);
 	/* A system call's number; interrupts and exceptions have -1 (arch/x86/entry/entry_64.S). */
-	*at_call = (__s64)copy.orig_ax >= 0;
-	return copy.cs;
+	*at_call = (__s64)copy->orig_ax >= 0;
+	return copy->cs;
 }
 
 /* Walks from the user's last instruction, leaf first. */
 static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task,
-					    bool user_mode)
+					    bool user_mode, bool roomy)
 {
 	struct user_walk w = {.record = r, .frames = r->kernel_frames, .end = UNWIND_CONTINUE};
 	bool at_call = false;
@@ -188,14 +223,19 @@ static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, str
 		r->flags = RECORD_AT_SYSCALL;
 	slice = slice_of(r->tgid, r->exec_id);
 	if (!slice)
-		slice = slice_of_parent(task, r->exec_id);
+		slice = slice_of_ancestor(task, r->exec_id);
 	unwind_begin(w.walk, slice >> 32, slice, at_call);
 	if (!unwind_is_user_address(w.walk->pc))
 		return;
 	if (cs == USER32_CS || !slice) {
+		r->end = cs == USER32_CS ? UNWIND_COMPAT : UNWIND_NO_PROCESS;
+		if (cs != USER32_CS && roomy) {
+			r->flags |= RECORD_RAW;
+			r->user_frames = take_raw(r, task, w.walk);
+			return;
+		}
 		r->frames[w.frames & 127] = w.walk->pc | (at_call ? 0 : SAMPLE_FRAME_EXACT);
 		r->user_frames = 1;
-		r->end = cs == USER32_CS ? UNWIND_COMPAT : UNWIND_NO_PROCESS;
 		return;
 	}
 	bpf_loop(SAMPLE_MAX_USER_FRAMES, walk_frame, &w, 0);

@@ -17,22 +17,22 @@ static struct {
 	long (*read)(void *dst, uint32_t size, uint64_t address);
 } host;
 
-static inline long unwind_read(void *dst, __u32 size, __u64 address)
+#include "bpf/unwind.h"
+
+static inline long unwind_read(struct unwind_walk *w, void *dst, __u32 size, __u64 address)
 {
 	return host.read(dst, size, address);
 }
 
-static inline const struct unwind_mapping *unwind_mapping_at(__u32 index)
+static inline const struct unwind_mapping *unwind_mapping_at(struct unwind_walk *w, __u32 index)
 {
 	return index < host.mappings_n ? &host.mappings[index] : NULL;
 }
 
-static inline const __u32 *unwind_slab_at(__u32 slab)
+static inline const __u32 *unwind_slab_at(struct unwind_walk *w, __u32 slab)
 {
 	return slab < host.slabs_n ? host.slabs[slab] : NULL;
 }
-
-#include "bpf/unwind.h"
 
 /*
  * Walks as the sampler does, from the registers that were put into `w`. Stores each address with its exact mark, and returns how many;

@@ -26,6 +26,7 @@ struct collector {
 	struct profile *profile;
 	VEC(int32_t) targets; /* empty: the whole system */
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
+	uint64_t walked[SAMPLE_MAX_USER_FRAMES]; /* scratch: a stack that was walked late */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -209,33 +210,46 @@ static struct mapping *mapping_of(struct process *process, uint64_t frame, uint6
 	return process ? process_mapping(process, (frame & ~SAMPLE_FRAME_EXACT) - !(frame & SAMPLE_FRAME_EXACT), time) : NULL;
 }
 
-/* Tells the unwinder which images were met, and where the stack ended. Returns how many frames are to be believed. */
-static uint32_t note_user(struct collector *c, const struct sample_record *r, struct process *process, const uint64_t *frames)
+/* A record's user frames, and why there are no more. */
+struct user_stack {
+	const uint64_t *frames;
+	uint32_t n;
+	enum unwind_end end;
+};
+
+/* Tells the unwinder which images were met, and where the stack ended. */
+static void note_user(struct collector *c, const struct sample_record *r, struct process *process, struct user_stack *s)
 {
-	uint32_t n = r->user_frames;
 	struct mapping *m = NULL;
 
-	for (uint32_t i = 0; i < n; i++) {
-		m = mapping_of(process, frames[i], r->time);
+	for (uint32_t i = 0; i < s->n; i++) {
+		m = mapping_of(process, s->frames[i], r->time);
 		unwinder_sampled(c->unwinder, m);
 	}
-	if (n)
-		unwinder_ended(c->unwinder, m, r->end, r->count);
+	if (s->n)
+		unwinder_ended(c->unwinder, m, s->end, r->count);
 	/* The last address led nowhere. It may be in what was mapped a moment ago; else it is no code. */
-	return r->end == UNWIND_NO_MAPPING && n > 1 && process && !m ? n - 1 : n;
+	if (s->end == UNWIND_NO_MAPPING && s->n > 1 && process && !m)
+		s->n--;
 }
 
 static uint32_t resolve_user(struct collector *c, const struct sample_record *r, struct process *process)
 {
-	const uint64_t *frames = (const uint64_t *)r->frames + r->kernel_frames;
-	const char *note = cut_note(r->end);
-	uint32_t n = r->user_frames ? note_user(c, r, process, frames) : 0, node = 0;
+	struct user_stack s = {(const uint64_t *)r->frames + r->kernel_frames, r->user_frames, r->end};
+	const char *note;
+	uint32_t node = 0;
 
-	if (note && n)
+	if (r->flags & RECORD_RAW) {
+		s.frames = c->walked;
+		s.n = unwinder_walk(c->unwinder, process, r, c->walked, &s.end);
+	}
+	note = cut_note(s.end);
+	note_user(c, r, process, &s);
+	if (note && s.n)
 		node = profile_node(c->profile, node, profile_frame(c->profile, note, "", FRAME_NOTE));
-	while (n--)
-		node = symbolize_user(c->symbolizer, c->profile, node, process, frames[n] & ~SAMPLE_FRAME_EXACT, r->time,
-				      !(frames[n] & SAMPLE_FRAME_EXACT));
+	while (s.n--)
+		node = symbolize_user(c->symbolizer, c->profile, node, process, s.frames[s.n] & ~SAMPLE_FRAME_EXACT, r->time,
+				      !(s.frames[s.n] & SAMPLE_FRAME_EXACT));
 	return node;
 }
 

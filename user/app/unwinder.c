@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "kernel/late_walk.h"
 #include "kernel/unwind_tables.h"
 #include "symbolize/elf_bytes.h"
 #include "unwind/table.h"
@@ -17,6 +18,7 @@
 #define VDSO_BYTES_MAX 65536
 #define LONG_AGO 240 /* turns: about a minute */
 #define LOGGED_IMAGES 12
+#define WALK_BUDGET_NS (50 * NS_PER_MS)
 
 enum table_state {
 	TABLE_NEW,     /* nobody has looked yet */
@@ -52,7 +54,7 @@ struct unwinder {
 	VEC(struct unwind_mapping) slice; /* scratch */
 	bool wanted; /* a table that is out was missed by a sample */
 	uint64_t turn;
-	uint64_t evicted, cut_processes;
+	uint64_t evicted, cut_processes, late;
 	uint64_t build_ns, built;
 	uint64_t ends[UNWIND_ENDS];
 };
@@ -296,6 +298,7 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 	append(u, at, m->end, 0, NULL);
 }
 
+/* The process's mappings, to u->slice. */
 static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
 {
 	bool whole = true;
@@ -322,23 +325,37 @@ static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
 		*vec_push(&u->pending) = p->pid;
 }
 
-/*
- * A table that is loaded may push out another one, whose extents a slice made before still names. So all tables are loaded first.
- */
+/* Makes u->slice the process's. A table that is loaded may push out another one that stands in it already; then once more. */
+static void gather(struct unwinder *u, const struct process *p, uint64_t deadline)
+{
+	uint64_t evicted;
+
+	do {
+		evicted = u->evicted;
+		show(u, p, deadline);
+	} while (evicted != u->evicted);
+}
+
+uint32_t unwinder_walk(struct unwinder *u, const struct process *p, const struct sample_record *r, uint64_t *frames,
+		       enum unwind_end *end)
+{
+	u->slice.n = 0;
+	if (p)
+		gather(u, p, clock_ns(CLOCK_MONOTONIC) + WALK_BUDGET_NS);
+	u->late++;
+	return late_walk(u->tables, u->slice.v, u->slice.n, r, frames, end);
+}
+
 static void publish(struct unwinder *u, int32_t pid, uint64_t deadline)
 {
 	const struct process *p = process_table_running(u->processes, pid);
-	uint64_t evicted;
 	struct slice *s;
 
 	if (!p) {
 		unwind_tables_remove(u->tables, pid);
 		return;
 	}
-	do {
-		evicted = u->evicted;
-		show(u, p, deadline);
-	} while (evicted != u->evicted);
+	gather(u, p, deadline);
 	s = slice_get(u->tables, u->slice.v, u->slice.n);
 	if (!s && unwind_tables_retired(u->tables)) {
 		reclaim(u);
@@ -449,9 +466,9 @@ void unwinder_log(const struct unwinder *u)
 
 	unwind_tables_usage(u->tables, &usage);
 	log_debug("unwind: %zu of %zu KB of rules, %zu of %zu mappings, %zu of %zu processes; %" PRIu64 " tables built in %" PRIu64
-		  " ms, %" PRIu64 " evicted; refused: mappings %" PRIu64 ", processes %" PRIu64 ", too many mappings %" PRIu64,
+		  " ms, %" PRIu64 " evicted; %" PRIu64 " stacks walked late; refused: mappings %" PRIu64 ", processes %" PRIu64 ", too many mappings %" PRIu64,
 		  usage.rule_bytes / 1024, usage.rule_limit / 1024, usage.mappings, usage.mappings_limit, usage.processes,
-		  usage.processes_limit, u->built, (uint64_t)(u->build_ns / NS_PER_MS), u->evicted, usage.mappings_refused,
+		  usage.processes_limit, u->built, (uint64_t)(u->build_ns / NS_PER_MS), u->evicted, u->late, usage.mappings_refused,
 		  usage.processes_refused, u->cut_processes);
 	log_ends("all stacks", u->ends);
 	for (size_t i = 0; i < u->known.n; i++)

@@ -27,6 +27,13 @@ void unwinder_publish(struct unwinder *u, uint64_t budget_ns);
 /* At the end of a turn. */
 void unwinder_turn(struct unwinder *u);
 
+/*
+ * Walks the stack of a record with RECORD_RAW, whose process is known now (NULL: is not even now). Stores at most
+ * SAMPLE_MAX_USER_FRAMES frames and why there are no more; returns how many.
+ */
+uint32_t unwinder_walk(struct unwinder *u, const struct process *p, const struct sample_record *r, uint64_t *frames,
+		       enum unwind_end *end);
+
 /* The process's mappings are to be shown again. */
 void unwinder_changed(struct unwinder *u, int32_t pid);
 /* A frame of a sample was in this mapping (NULL: in none that is known). */

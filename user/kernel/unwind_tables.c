@@ -148,6 +148,11 @@ bool unwind_tables_put(struct unwind_tables *t, const uint32_t *words, uint32_t 
 	return true;
 }
 
+const uint32_t *unwind_tables_slab(const struct unwind_tables *t, uint32_t slab)
+{
+	return slab < t->slabs.n ? (const uint32_t *)t->slabs.v[slab].memory.bytes : NULL;
+}
+
 static struct unwind_mapping *mapping_at(const struct unwind_tables *t, uint32_t i)
 {
 	return (struct unwind_mapping *)t->mappings.bytes + i;

@@ -39,6 +39,8 @@ struct extent {
 
 /* Copies an extent of n words into a slab. False when there is no room for it. */
 bool unwind_tables_put(struct unwind_tables *t, const uint32_t *words, uint32_t n, struct extent *ret);
+/* The UNWIND_SLAB_WORDS words of a slab, or NULL. */
+const uint32_t *unwind_tables_slab(const struct unwind_tables *t, uint32_t slab);
 /* Takes its rules out of all mappings and retires it. */
 void unwind_tables_drop(struct unwind_tables *t, const struct extent *e);
 
