@@ -36,6 +36,7 @@ enum unwind_end {
 	UNWIND_NOT_LOADED,    /* text whose rules are not loaded, and no frame pointer */
 	UNWIND_LOST_REGISTER, /* the rule needs a register that inner frames did not keep */
 	UNWIND_BAD_RULE,      /* a rule that says nothing */
+	UNWIND_EXEC,	      /* inside execve(), which has taken the stack away */
 	UNWIND_ENDS,
 };
 
@@ -66,7 +67,7 @@ struct sample_record {
 /* `flags` of a record */
 #define RECORD_AT_SYSCALL 1 /* the first user frame is the instruction behind a system call, else the interrupted one */
 /*
- * The process's mappings were not known yet. In place of user frames stand the registers by DWARF number, and the words from the
+ * The process's mappings were not known yet, or not all of them. In place of user frames stand the registers by DWARF number, and the words from the
  * stack pointer on: user_frames words together.
  */
 #define RECORD_RAW 2

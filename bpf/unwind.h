@@ -13,10 +13,16 @@
 #include "unwind_table.h"
 #include "unwind_x86_64.h"
 
+/* Of those functions that the kernel should check once, not for each call; they check their pointer themselves. */
+#ifndef UNWIND_FUNCTION
+#define UNWIND_FUNCTION static inline
+#endif
+
 #define UNWIND_CONTINUE (-1) /* else an enum unwind_end */
 
 /* No sane frame is larger; a frame pointer that leaps further was a general purpose register. */
 #define UNWIND_FRAME_BYTES_MAX (64ull << 20)
+#define UNWIND_HOLE_BYTES_MAX 16384 /* larger ones are shown as text without a table */
 #define UNWIND_MAPPING_STEPS 17 /* halvings: 131,072 mappings in a process */
 #define UNWIND_ROW_STEPS 11	/* a bucket has at most one row for each of its bytes */
 #define UNWIND_SCRATCH_WORDS 32
@@ -33,6 +39,7 @@ struct unwind_walk {
 	__u8 fp_unknown; /* the caller's frame pointer was lost on the way */
 	__u8 code_known; /* `trampoline` says what is at pc */
 	__u8 trampoline;
+	__u8 moved; /* a signal frame was crossed: `registers` are not those of the leaf any more */
 	struct unwind_mapping mapping; /* the one that was looked for last; empty: none */
 	struct unwind_rule rule;
 	__u64 registers[32]; /* by DWARF number: UNWIND_REGISTERS of them; the rest makes any masked index valid */
@@ -74,6 +81,7 @@ static inline void unwind_begin(struct unwind_walk *w, __u32 first, __u32 count,
 	w->live = UNWIND_LIVE;
 	w->fp_unknown = 0;
 	w->code_known = 0;
+	w->moved = 0;
 	w->mapping.start = w->mapping.end = 0;
 }
 
@@ -84,11 +92,15 @@ static inline __u64 unwind_mask_below(__u64 a, __u64 b)
 }
 
 /* Makes w->mapping the one that holds `address`. */
-static inline int unwind_find_mapping(struct unwind_walk *w, __u64 address)
+UNWIND_FUNCTION int unwind_find_mapping(struct unwind_walk *w, __u64 address)
 {
 	const struct unwind_mapping *m;
-	__u32 low = w->first, n = w->count, half;
+	__u32 low, n, half;
 
+	if (!w)
+		return 0;
+	low = w->first;
+	n = w->count;
 	if (address >= w->mapping.start && address < w->mapping.end)
 		return 1;
 	for (int i = 0; i < UNWIND_MAPPING_STEPS && n > 1; i++) {
@@ -117,23 +129,28 @@ static inline __u64 unwind_four_words(__u32 index)
 	return unwind_masked(index / 4, UNWIND_SLAB_BITS - 2) * 4;
 }
 
-/* Makes w->rule the one for `address`, which lies in w->mapping; leaves it alone when there is no table, or none that is sane. */
-static inline void unwind_find_rule(struct unwind_walk *w, __u64 address)
+/* Makes w->rule the one for `address`, which lies in w->mapping; leaves it alone, and returns 0, when there is no sane table. */
+UNWIND_FUNCTION int unwind_find_rule(struct unwind_walk *w, __u64 address)
 {
-	__u64 rel = address - w->mapping.text;
-	__u32 base = w->mapping.word, bucket = rel >> UNWIND_BUCKET_BITS, low = rel & (UNWIND_BUCKET_BYTES - 1);
 	const struct unwind_extent *e;
+	__u32 base, bucket, low, first, n, half, row, rows;
 	const __u32 *slab;
-	__u32 first, n, half, row, rows;
+	__u64 rel;
 
+	if (!w)
+		return 0;
+	rel = address - w->mapping.text;
+	base = w->mapping.word;
+	bucket = rel >> UNWIND_BUCKET_BITS;
+	low = rel & (UNWIND_BUCKET_BYTES - 1);
 	if (w->mapping.slab == UNWIND_NO_TABLE || rel >> 32)
-		return;
+		return 0;
 	slab = unwind_slab_at(w, w->mapping.slab);
 	if (!slab)
-		return;
+		return 0;
 	e = (const struct unwind_extent *)&slab[unwind_four_words(base)];
 	if (bucket >= e->buckets)
-		return;
+		return 0;
 	first = slab[unwind_word(base + 4 + bucket)];
 	n = slab[unwind_word(base + 5 + bucket)] - first;
 	rows = base + e->rows_word;
@@ -146,8 +163,9 @@ static inline void unwind_find_rule(struct unwind_walk *w, __u64 address)
 	}
 	row = UNWIND_ROW_RULE(slab[unwind_word(rows + first - 1)]);
 	if (row >= e->rules)
-		return;
+		return 0;
 	w->rule = *(const struct unwind_rule *)&slab[unwind_four_words(base + e->rules_word + row * 4)];
+	return 1;
 }
 
 static inline int unwind_arrive(struct unwind_walk *w, __u64 pc, __u64 sp, __u64 fp)
@@ -172,13 +190,14 @@ static inline int unwind_step_signal(struct unwind_walk *w)
 	if (!unwind_is_user_address(w->registers[UNWIND_REG_PC]))
 		return UNWIND_BAD_RETURN;
 	unwind_begin(w, w->first, w->count, 0);
+	w->moved = 1;
 	return UNWIND_CONTINUE;
 }
 
 /* Is the code that `address` returns to known, and a call before it? Reads 24 bytes around it to words[0 .. 2]. */
-static inline int unwind_is_return_address(struct unwind_walk *w, __u64 address)
+UNWIND_FUNCTION int unwind_is_return_address(struct unwind_walk *w, __u64 address)
 {
-	if (!unwind_is_user_address(address) || !unwind_find_mapping(w, address - 1))
+	if (!w || !unwind_is_user_address(address) || !unwind_find_mapping(w, address - 1))
 		return 0;
 	w->code_known = !unwind_read(w, w->words, 24, address - 8);
 	w->trampoline = w->code_known && unwind_is_trampoline(w->words[1], w->words[2]);
@@ -212,11 +231,26 @@ static inline int unwind_step_unframed(struct unwind_walk *w)
 }
 
 /*
+ * A hole in text that has rules: hand-written code, mostly without a frame pointer, and what it leaves in that register may be an
+ * outer function's. So it must be a call to the very code that `at` is in that stands before the return address (words[0]).
+ */
+static inline int unwind_is_called_directly(struct unwind_walk *w, __u64 at, __u64 return_address)
+{
+	__u64 target = w->code_known ? unwind_call_target(w->words[0], return_address) : 0;
+
+	if (!target || target > at || at - target > UNWIND_HOLE_BYTES_MAX || !unwind_find_mapping(w, target))
+		return 0;
+	w->rule.cfa = UNWIND_CFA_NONE;
+	unwind_find_rule(w, target);
+	return w->rule.cfa == UNWIND_CFA_NONE;
+}
+
+/*
  * Text without rules: along the frame pointer, which must validate: aligned, not below the stack pointer (so it strictly
  * grows), not a leap away, and with a return address in code, behind a call. x86-64 psABI 3.2.2: the caller's rbp is at
  * 0(%rbp), the return address at 8(%rbp); the outermost frame has rbp = 0 (3.4.1).
  */
-static inline int unwind_step_frame_pointer(struct unwind_walk *w)
+static inline int unwind_step_frame_pointer(struct unwind_walk *w, __u64 at, int hole)
 {
 	__u64 frame[2];
 	int ret;
@@ -244,7 +278,29 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w)
 	/* Where a thread of execution was made by hand, its outermost return address was never called from. */
 	if (!unwind_is_return_address(w, frame[1]) && !(w->code_known && !frame[0]))
 		return UNWIND_BAD_RETURN;
+	if (hole && !unwind_is_called_directly(w, at, frame[1]))
+		return UNWIND_BAD_FRAME;
 	return unwind_arrive(w, frame[1], w->fp + sizeof(frame), frame[0]);
+}
+
+/* Puts rbx of the frame of a lazily bound call where the rule looks for it. */
+static inline int unwind_find_resolver_frame(struct unwind_walk *w)
+{
+	__u64 *words = w->words + 4; /* the first few are needed to look at code */
+	__u64 base;
+
+	if (w->rule.cfa_offset != UNWIND_RESOLVER_CFA_OFFSET || w->sp & 63 ||
+	    unwind_read(w, words, 8, w->sp + UNWIND_RESOLVER_COMPONENTS_AT))
+		return 0;
+	base = w->sp + unwind_resolver_area(words[0]);
+	if (base == w->sp || unwind_read(w, words, 48 + 32, base))
+		return 0;
+	for (int i = 0; i < 8; i += 2) {
+		w->registers[UNWIND_REG_RESOLVER] = base + i * 8;
+		if (unwind_is_resolver_frame(words + i) && unwind_is_return_address(w, words[i + 3]) && w->code_known)
+			return 1;
+	}
+	return 0;
 }
 
 /* The canonical frame address by w->rule, to words[0]. */
@@ -266,8 +322,12 @@ static inline int unwind_find_cfa(struct unwind_walk *w)
 		cfa = w->fp + rule->cfa_offset;
 		break;
 	case UNWIND_CFA_REG:
-		if (!w->live)
+		if (rule->reg == UNWIND_REG_RESOLVER && w->live != UNWIND_LIVE) {
+			if (!unwind_find_resolver_frame(w))
+				return UNWIND_LOST_REGISTER;
+		} else if (!w->live) {
 			return UNWIND_LOST_REGISTER;
+		}
 		cfa = w->registers[unwind_masked(rule->reg, 5)] + rule->cfa_offset;
 		break;
 	case UNWIND_CFA_DEREF_SP:
@@ -385,7 +445,7 @@ static inline int unwind_step(struct unwind_walk *w)
 		return unwind_step_signal(w);
 	if (w->rule.cfa != UNWIND_CFA_NONE)
 		return unwind_step_rule(w);
-	ret = unwind_step_frame_pointer(w);
+	ret = unwind_step_frame_pointer(w, at, slab != UNWIND_NO_TABLE);
 	if (ret == UNWIND_BAD_FRAME || ret == UNWIND_BAD_RETURN)
 		return slab == UNWIND_NO_TABLE ? UNWIND_NOT_LOADED : UNWIND_NO_RULE;
 	return ret;

@@ -64,4 +64,41 @@ static inline int unwind_words_pushed(__u64 before, __u64 code)
 	return -1;
 }
 
+/*
+ * Lazily bound calls: the frame of ld.so's _dl_runtime_resolve_xsavec, which all that runs while a symbol is looked up has among its
+ * callers, hangs on rbx (CFA = rbx + 32), a register that its callees save. But it can be found: below rbx the stack pointer was
+ * aligned to 64, less 64 bytes for registers and the size of an XSAVE area in compacted form, which says itself what is in it
+ * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). And rbx, 16-byte aligned, points at
+ *     saved rbx, link map, relocation index, return address
+ * of which two were pushed by the linkage table.
+ */
+#define UNWIND_REG_RESOLVER 3
+#define UNWIND_RESOLVER_CFA_OFFSET 32
+#define UNWIND_RESOLVER_COMPONENTS_AT (64 + 512 + 8) /* XCOMP_BV */
+
+/* The bytes from the stack pointer to where rbx may point first, by the components that the area holds. */
+static inline __u64 unwind_resolver_area(__u64 components)
+{
+	__u64 size = 64 + 512 + 64;
+
+	if (!(components >> 63))
+		return 0;
+	size += components & 1 << 2 ? 256 : 0;	/* AVX */
+	size += components & 1 << 3 ? 64 : 0;	/* MPX bounds */
+	size += components & 1 << 5 ? 64 : 0;	/* AVX-512: masks */
+	size += components & 1 << 6 ? 512 : 0;	/* upper halves */
+	size += components & 1 << 7 ? 1024 : 0; /* upper registers */
+	size += components & 1 << 19 ? 128 : 0; /* APX */
+	return size;
+}
+
+static inline int unwind_is_resolver_frame(const __u64 *words)
+{
+	return words[1] >= UNWIND_ADDRESS_MIN && words[1] < UNWIND_ADDRESS_END && !(words[1] & 7) && words[2] < 1 << 24 &&
+	       words[3] >= UNWIND_ADDRESS_MIN && words[3] < UNWIND_ADDRESS_END;
+}
+
+/* System calls after whose point of no return the stack that made them is gone: execve, execveat. */
+#define UNWIND_IS_EXEC(number) ((number) == 59 || (number) == 322)
+
 #endif

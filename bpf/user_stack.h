@@ -47,6 +47,7 @@ struct {
 	__array(values, struct slab);
 } slabs SEC(".maps");
 
+#define UNWIND_FUNCTION __noinline
 #include "unwind.h"
 
 static inline long unwind_read(struct unwind_walk *w, void *dst, __u32 size, __u64 address)
@@ -143,7 +144,7 @@ static __u64 slice_of_ancestor(struct task_struct *task, __u64 exec_id)
  */
 static __always_inline __u32 take_raw(struct sample_record *r, struct task_struct *task, struct unwind_walk *walk)
 {
-	__u64 *to = r->frames + (r->kernel_frames & 127), sp = walk->sp;
+	__u64 *to = r->frames + (r->kernel_frames & 127), sp = walk->registers[UNWIND_REG_SP];
 	__u64 size = BPF_CORE_READ(task, mm, start_stack) + SAMPLE_RAW_ABOVE - sp;
 
 	for (int i = 0; i < UNWIND_REGISTERS; i++)
@@ -185,7 +186,7 @@ static long walk_frame(__u32 i, void *ctx)
 
 /* Takes the registers at the user's last instruction. Returns the code segment it was in. */
 static __always_inline __u16 user_registers(struct bpf_perf_event_data *ctx, struct task_struct *task, bool user_mode,
-					    struct unwind_walk *walk, bool *at_call)
+					    struct unwind_walk *walk, bool *at_call, bool *exec)
 {
 	struct pt_regs *copy = (struct pt_regs *)walk->words; /* the program's stack is small */
 
@@ -199,6 +200,7 @@ static __always_inline __u16 user_registers(struct bpf_perf_event_data *ctx, str
 	copy_registers(walk->registers, copy);
 	/* A system call's number; interrupts and exceptions have -1 (arch/x86/entry/entry_64.S). */
 	*at_call = (__s64)copy->orig_ax >= 0;
+	*exec = UNWIND_IS_EXEC(copy->orig_ax);
 	return copy->cs;
 }
 
@@ -207,8 +209,8 @@ static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, str
 					    bool user_mode, bool roomy)
 {
 	struct user_walk w = {.record = r, .frames = r->kernel_frames, .end = UNWIND_CONTINUE};
-	bool at_call = false;
-	__u32 zero = 0;
+	bool at_call = false, exec = false;
+	__u32 zero = 0, count;
 	__u64 slice;
 	__u16 cs;
 
@@ -218,29 +220,35 @@ static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, str
 	w.walk = bpf_map_lookup_elem(&walks, &zero);
 	if (!w.walk)
 		return;
-	cs = user_registers(ctx, task, user_mode, w.walk, &at_call);
+	cs = user_registers(ctx, task, user_mode, w.walk, &at_call, &exec);
 	if (at_call)
 		r->flags = RECORD_AT_SYSCALL;
 	slice = slice_of(r->tgid, r->exec_id);
 	if (!slice)
 		slice = slice_of_ancestor(task, r->exec_id);
-	unwind_begin(w.walk, slice >> 32, slice, at_call);
+	count = (__u32)slice & ~UNWIND_SLICE_PARTIAL;
+	unwind_begin(w.walk, slice >> 32, count, at_call);
 	if (!unwind_is_user_address(w.walk->pc))
 		return;
-	if (cs == USER32_CS || !slice) {
-		r->end = cs == USER32_CS ? UNWIND_COMPAT : UNWIND_NO_PROCESS;
-		if (cs != USER32_CS && roomy) {
-			r->flags |= RECORD_RAW;
-			r->user_frames = take_raw(r, task, w.walk);
-			return;
-		}
+	if (cs == USER32_CS || !count) {
+		w.end = cs == USER32_CS ? UNWIND_COMPAT : UNWIND_NO_PROCESS;
 		r->frames[w.frames & 127] = w.walk->pc | (at_call ? 0 : SAMPLE_FRAME_EXACT);
-		r->user_frames = 1;
-		return;
+		w.frames++;
+	} else {
+		bpf_loop(SAMPLE_MAX_USER_FRAMES, walk_frame, &w, 0);
 	}
-	bpf_loop(SAMPLE_MAX_USER_FRAMES, walk_frame, &w, 0);
+	if (w.end == UNWIND_CONTINUE)
+		w.end = UNWIND_TRUNCATED;
+	if (exec && w.end != UNWIND_WHOLE)
+		w.end = UNWIND_EXEC;
 	r->user_frames = w.frames - r->kernel_frames;
-	r->end = w.end == UNWIND_CONTINUE ? UNWIND_TRUNCATED : w.end;
+	r->end = w.end;
+	/* What else was known too late? */
+	if (roomy && !w.walk->moved &&
+	    (w.end == UNWIND_NO_PROCESS || w.end == UNWIND_NO_MAPPING || (slice & UNWIND_SLICE_PARTIAL && w.end > UNWIND_TRUNCATED))) {
+		r->flags |= RECORD_RAW;
+		r->user_frames = take_raw(r, task, w.walk);
+	}
 }
 
 #endif

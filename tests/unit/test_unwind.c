@@ -36,7 +36,7 @@ static long read_memory(void *dst, uint32_t size, uint64_t address)
 
 /* One rule for each 64 bytes of text, in the order of this list. */
 enum { HOLE, SP8, SP24, FP16, FP16_SAVED, ADJACENT, DISTANT, FAR_APART, REG, DEREF_SP, DEREF_FP, PLT, SIGNAL, FP_AT_FP, FP_REG,
-       FP_UNKNOWN, RA_REG, RA_ABOVE, END, NO_RA, UNKNOWN_KIND, BACKWARDS, UNALIGNED, HUGE_FRAME, RULES };
+       FP_UNKNOWN, RA_REG, RA_ABOVE, END, NO_RA, UNKNOWN_KIND, BACKWARDS, UNALIGNED, HUGE_FRAME, RESOLVER, RULES };
 static const struct unwind_rule rules[RULES] = {
 	[HOLE] = {.cfa = UNWIND_CFA_NONE},
 	[SP8] = {.cfa = UNWIND_CFA_SP, .cfa_offset = 8, .ra_offset = -8},
@@ -61,6 +61,7 @@ static const struct unwind_rule rules[RULES] = {
 	[UNKNOWN_KIND] = {.cfa = 77, .ra_offset = -8},
 	[BACKWARDS] = {.cfa = UNWIND_CFA_SP, .cfa_offset = -8, .ra_offset = -8},
 	[UNALIGNED] = {.cfa = UNWIND_CFA_SP, .cfa_offset = 12, .ra_offset = -8},
+	[RESOLVER] = {.cfa = UNWIND_CFA_REG, .reg = 3, .cfa_offset = 32, .ra_offset = -8},
 	[HUGE_FRAME] = {.cfa = UNWIND_CFA_SP, .cfa_offset = 0x7FFFFFF8, .ra_offset = -8},
 };
 
@@ -484,14 +485,65 @@ static void refuses_frame_pointers_that_are_none(void **state)
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
 }
 
-/* A hole in text that has rules is no end: with a frame pointer the walk goes on, without one it says so. */
+/* A return address behind a call to `target`. */
+static uint64_t call_to(uint64_t target, int i)
+{
+	uint64_t address = called_from(i);
+	int32_t distance = target - address;
+
+	memcpy(code + 32 + 0x100 * i - 4, &distance, 4);
+	return address;
+}
+
+/*
+ * A hole in text that has rules is no end: the walk goes on by the frame pointer if that leads to a call of this very code, else it says
+ * that there is no rule. The register may as well be an outer function's, with the caller left out.
+ */
 static void crosses_holes_by_frame_pointer(void **state)
 {
-	struct unwind_walk w = begin(at(HOLE) + 8, STACK, frame(4, 0, called_from(2)));
+	struct unwind_walk w = begin(at(HOLE) + 8, STACK, frame(4, 0, call_to(at(HOLE), 2)));
 
 	assert_int_equal(step(&w), UNWIND_CONTINUE);
 	expect(&w, BARE + 0x200, STACK + 48, 0);
 	assert_int_equal(step(&w), UNWIND_WHOLE);
+	w = begin(at(HOLE) + 8, STACK, frame(4, 0, call_to(at(SP8), 2)));
+	assert_int_equal(step(&w), UNWIND_NO_RULE);
+	w = begin(TEXT + RULES * 64 + 16, STACK, frame(4, 0, call_to(at(END), 2)));
+	assert_int_equal(step(&w), UNWIND_NO_RULE);
+}
+
+/*
+ * _dl_runtime_resolve_xsavec as a caller: what lies above its saved vector registers, in all the alignments that rbx may have, with
+ * remains of older frames in between.
+ */
+static void finds_the_frame_of_a_lazily_bound_call(void **state)
+{
+	const uint64_t avx512 = 1ull << 63 | 0xE6, size = 64 + 512 + 64 + 256 + 64 + 512 + 1024, sp = STACK + 64;
+
+	for (int pad = 0; pad < 64; pad += 16) {
+		struct unwind_walk w = begin(at(SP8), sp - 8, 5);
+		uint64_t *at_rbx = stack + (sp + size + pad - STACK) / 8;
+
+		clear(state);
+		stack[7] = into(RESOLVER);
+		stack[8 + (64 + 512 + 8) / 8] = avx512;
+		if (pad) { /* looks like it, but nothing calls there */
+			stack[(sp + size - STACK) / 8 + 1] = STACK;
+			stack[(sp + size - STACK) / 8 + 3] = BARE + 0x480;
+		}
+		at_rbx[1] = STACK + 128; /* the link map */
+		at_rbx[2] = 17;
+		at_rbx[3] = called_from(3);
+		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		expect(&w, BARE + 0x300, sp + size + pad + 32, 5);
+	}
+	/* Not in compacted form: nobody says how large the area is. */
+	stack[8 + (64 + 512 + 8) / 8] = 0;
+	struct unwind_walk w = begin(at(SP8), sp - 8, 5);
+
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	assert_int_equal(step(&w), UNWIND_LOST_REGISTER);
 }
 
 static void ends_with_a_reason(void **state)
@@ -587,6 +639,7 @@ int main(void)
 		cmocka_unit_test_setup(knows_prologues_and_epilogues_without_rules, clear),
 		cmocka_unit_test_setup(refuses_frame_pointers_that_are_none, clear),
 		cmocka_unit_test_setup(crosses_holes_by_frame_pointer, clear),
+		cmocka_unit_test_setup(finds_the_frame_of_a_lazily_bound_call, clear),
 		cmocka_unit_test_setup(ends_with_a_reason, clear),
 		cmocka_unit_test_setup(remembers_that_the_frame_pointer_is_lost, clear),
 		cmocka_unit_test_setup(survives_hostile_tables, clear),

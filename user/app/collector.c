@@ -14,7 +14,7 @@
 
 /* How long tables are made at one time: before sampling starts, and between two looks at the side-band. */
 #define START_BUDGET_NS (150 * NS_PER_MS)
-#define WATCH_BUDGET_NS (50 * NS_PER_MS)
+#define WATCH_BUDGET_NS (100 * NS_PER_MS)
 #define EXEC_SETTLES_NS (20 * NS_PER_MS)
 
 struct collector {
@@ -197,6 +197,8 @@ static const char *cut_note(enum unwind_end end)
 		return "[unwind: lost register]";
 	case UNWIND_BAD_RULE:
 		return "[unwind: bad rule]";
+	case UNWIND_EXEC:
+		return "[unwind: stack replaced by exec]";
 	case UNWIND_WHOLE:
 	case UNWIND_NO_USER_STACK:
 	case UNWIND_ENDS:

@@ -16,6 +16,8 @@
 
 #define PROCESS_MAPPINGS_MAX 16384 /* of one process: a quarter of the room for all */
 #define VDSO_BYTES_MAX 65536
+#define UNWIND_HOLE_MIN 16384 /* bpf/unwind.h: what is below is hand-written code that fell through */
+#define UNWIND_NONE UINT64_MAX
 #define LONG_AGO 240 /* turns: about a minute */
 #define LOGGED_IMAGES 12
 #define WALK_BUDGET_NS (50 * NS_PER_MS)
@@ -27,9 +29,15 @@ enum table_state {
 	TABLE_OUT,     /* there was no room for it, or it had to give way */
 };
 
+/* Text of a part without rules, so much of it that it is code of another kind: made to be walked along frame pointers. */
+struct hole {
+	uint64_t start, end;
+};
+
 struct loaded_part {
 	uint64_t start, end; /* virtual addresses */
 	struct extent extent;
+	VEC(struct hole) holes; /* large ones, ascending */
 };
 
 /* What the unwinder knows of an image. */
@@ -52,6 +60,7 @@ struct unwinder {
 	VEC(struct image_unwind *) known;
 	struct image_unwind vdso; /* the kernel gives every 64-bit process the same */
 	VEC(struct unwind_mapping) slice; /* scratch */
+	bool partial; /* u->slice lacks tables that are to come */
 	bool wanted; /* a table that is out was missed by a sample */
 	uint64_t turn;
 	uint64_t evicted, cut_processes, late;
@@ -75,15 +84,43 @@ const char *unwind_end_name(enum unwind_end end)
 		[UNWIND_NOT_LOADED] = "no frame pointer",
 		[UNWIND_LOST_REGISTER] = "lost register",
 		[UNWIND_BAD_RULE] = "bad rule",
+		[UNWIND_EXEC] = "exec",
 	};
 
 	return end < UNWIND_ENDS ? names[end] : "?";
 }
 
+static void find_holes(struct loaded_part *part, const struct unwind_part *p)
+{
+	const struct unwind_extent *e = (const struct unwind_extent *)p->words;
+	const struct unwind_rule *rules = (const struct unwind_rule *)(p->words + e->rules_word);
+	const uint32_t *directory = p->words + 4, *rows = p->words + e->rows_word;
+	uint64_t since = UNWIND_NONE;
+
+	for (uint32_t b = 0; b < e->buckets; b++)
+		for (uint32_t r = directory[b]; r < directory[b + 1]; r++) {
+			uint64_t at = p->start + (uint64_t)b * UNWIND_BUCKET_BYTES + UNWIND_ROW_PC(rows[r]);
+			bool none = rules[UNWIND_ROW_RULE(rows[r])].cfa == UNWIND_CFA_NONE &&
+				    rules[UNWIND_ROW_RULE(rows[r])].ra != UNWIND_RA_END;
+
+			if (!none && since != UNWIND_NONE && at - since >= UNWIND_HOLE_MIN)
+				*vec_push(&part->holes) = (struct hole){since, at};
+			since = none ? (since == UNWIND_NONE ? at : since) : UNWIND_NONE;
+		}
+	if (since != UNWIND_NONE && since < p->end && p->end - since >= UNWIND_HOLE_MIN)
+		*vec_push(&part->holes) = (struct hole){since, p->end};
+}
+
+static void drop_part(struct unwinder *u, struct loaded_part *p)
+{
+	unwind_tables_drop(u->tables, &p->extent);
+	vec_free(&p->holes);
+}
+
 static void drop_parts(struct unwinder *u, struct image_unwind *t)
 {
 	for (size_t i = 0; i < t->parts.n; i++)
-		unwind_tables_drop(u->tables, &t->parts.v[i].extent);
+		drop_part(u, &t->parts.v[i]);
 	t->parts.n = 0;
 }
 
@@ -174,7 +211,7 @@ static bool evict_for(struct unwinder *u, const struct image_unwind *t)
 
 static bool put_part(struct unwinder *u, struct image_unwind *t, const struct unwind_part *p)
 {
-	struct loaded_part part = {p->start, p->end, {0}};
+	struct loaded_part part = {.start = p->start, .end = p->end};
 
 	while (!unwind_tables_put(u->tables, p->words, p->n_words, &part.extent)) {
 		if (unwind_tables_retired(u->tables))
@@ -182,6 +219,7 @@ static bool put_part(struct unwinder *u, struct image_unwind *t, const struct un
 		else if (!evict_for(u, t))
 			return false;
 	}
+	find_holes(&part, p);
 	*vec_push(&t->parts) = part;
 	return true;
 }
@@ -275,6 +313,21 @@ static void append(struct unwinder *u, uint64_t start, uint64_t end, uint64_t te
 	};
 }
 
+/* The part's text in [start, end), moved by `bias`. */
+static void append_part(struct unwinder *u, const struct loaded_part *p, uint64_t bias, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < p->holes.n && start < end; i++) {
+		uint64_t from = p->holes.v[i].start + bias, to = p->holes.v[i].end + bias;
+
+		if (to <= start || from >= end)
+			continue;
+		append(u, start, from > start ? from : start, p->start + bias, p);
+		append(u, from > start ? from : start, to < end ? to : end, 0, NULL);
+		start = to < end ? to : end;
+	}
+	append(u, start, end, p->start + bias, p);
+}
+
 static void append_mapping(struct unwinder *u, const struct mapping *m, const struct image_unwind *t)
 {
 	struct image *image = m->image;
@@ -291,7 +344,7 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 			if (p->end <= vaddr || p->start >= vaddr + (m->end - m->start))
 				continue;
 			append(u, at, start, 0, NULL);
-			append(u, start, end, p->start + bias, p);
+			append_part(u, p, bias, start, end);
 			at = end;
 		}
 	}
@@ -301,8 +354,7 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 /* The process's mappings, to u->slice. */
 static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
 {
-	bool whole = true;
-
+	u->partial = false;
 	u->slice.n = 0;
 	for (size_t i = 0; i < p->mappings.n; i++) {
 		const struct mapping *m = p->mappings.v[i];
@@ -310,7 +362,7 @@ static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
 
 		if (t && t->state == TABLE_NEW) {
 			if (clock_ns(CLOCK_MONOTONIC) >= deadline)
-				whole = false;
+				u->partial = true;
 			else if (m->image)
 				load_image(u, t, m->image, p->pid);
 			else
@@ -321,7 +373,7 @@ static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
 		else if (i + 1 == p->mappings.n)
 			u->cut_processes++;
 	}
-	if (!whole)
+	if (u->partial)
 		*vec_push(&u->pending) = p->pid;
 }
 
@@ -361,7 +413,7 @@ static void publish(struct unwinder *u, int32_t pid, uint64_t deadline)
 		reclaim(u);
 		s = slice_get(u->tables, u->slice.v, u->slice.n);
 	}
-	unwind_tables_assign(u->tables, pid, p->exec_id, s);
+	unwind_tables_assign(u->tables, pid, p->exec_id, s, u->partial);
 }
 
 static int by_pid(const void *a, const void *b)

@@ -51,8 +51,11 @@ void unwind_tables_drop(struct unwind_tables *t, const struct extent *e);
 struct slice *slice_get(struct unwind_tables *t, const struct unwind_mapping *v, uint32_t n);
 void slice_release(struct unwind_tables *t, struct slice *s); /* NULL is fine */
 
-/* From now on process `pid` has the slice, if its program is the one of exec_id. Takes the reference. */
-void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id, struct slice *s);
+/*
+ * From now on process `pid` has the slice, if its program is the one of exec_id. Takes the reference. `partial`: some of its tables will
+ * come later.
+ */
+void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id, struct slice *s, bool partial);
 /* The process has gone. */
 void unwind_tables_remove(struct unwind_tables *t, int32_t pid);
 
