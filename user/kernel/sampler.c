@@ -590,6 +590,15 @@ size_t sampler_map_bytes(const struct sampler *s)
 	return s->cpus.size + s->logs.size + s->indexes.size + (s->unwind ? unwind_tables_bytes(s->unwind) : 0);
 }
 
+unsigned sampler_verified_instructions(const struct sampler *s)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	/* A field since Linux 5.16. */
+	return bpf_obj_get_info_by_fd(bpf_program__fd(s->bpf->progs.sample), &info, &size) ? 0 : info.verified_insns;
+}
+
 struct unwind_tables *sampler_unwind_tables(struct sampler *s)
 {
 	return s->unwind;

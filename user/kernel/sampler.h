@@ -64,6 +64,8 @@ uint64_t sampler_targets_lost(const struct sampler *s);	 /* children that found 
 uint64_t sampler_cpu_ns(const struct sampler *s);	 /* CPU time of the sampler's own runs, as drained */
 size_t sampler_map_bytes(const struct sampler *s);	 /* BPF map memory */
 
+unsigned sampler_verified_instructions(const struct sampler *s); /* that the kernel followed to accept the sampler; 0: not told */
+
 /* Where unwind tables and mappings go; NULL when no user stacks are taken. */
 struct unwind_tables *sampler_unwind_tables(struct sampler *s);
 /* Waits until no sampler run that may have seen what was taken out of its reach before is under way: microseconds. */
