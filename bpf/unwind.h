@@ -286,20 +286,22 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w, __u64 at, int
 /* Puts rbx of the frame of a lazily bound call where the rule looks for it. */
 static inline int unwind_find_resolver_frame(struct unwind_walk *w)
 {
-	__u64 *words = w->words + 4; /* the first few are needed to look at code */
-	__u64 base;
+	__u64 end, rbx = w->registers[UNWIND_REG_RESOLVER];
 
 	if (w->rule.cfa_offset != UNWIND_RESOLVER_CFA_OFFSET || w->sp & 63 ||
-	    unwind_read(w, words, 8, w->sp + UNWIND_RESOLVER_COMPONENTS_AT))
+	    unwind_read(w, w->words, 8, w->sp + UNWIND_RESOLVER_COMPONENTS_AT))
 		return 0;
-	base = w->sp + unwind_resolver_area(words[0]);
-	if (base == w->sp || unwind_read(w, words, 48 + 32, base))
+	end = w->sp + unwind_resolver_area(w->words[0]);
+	/* Below the stack pointer stands the return address, and below that what was pushed. */
+	if (end == w->sp || unwind_read(w, w->words, UNWIND_RESOLVER_PUSHES * 8, w->sp - 8 - UNWIND_RESOLVER_PUSHES * 8))
 		return 0;
-	for (int i = 0; i < 8; i += 2) {
-		w->registers[UNWIND_REG_RESOLVER] = base + i * 8;
-		if (unwind_is_resolver_frame(words + i) && unwind_is_return_address(w, words[i + 3]) && w->code_known)
+	if (w->live && unwind_is_resolver_base(rbx, end))
+		return 1;
+	for (int i = UNWIND_RESOLVER_PUSHES - 1; i >= 0; i--)
+		if (unwind_is_resolver_base(w->words[i], end)) {
+			w->registers[UNWIND_REG_RESOLVER] = w->words[i];
 			return 1;
-	}
+		}
 	return 0;
 }
 

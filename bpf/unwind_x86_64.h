@@ -68,13 +68,13 @@ static inline int unwind_words_pushed(__u64 before, __u64 code)
  * Lazily bound calls: the frame of ld.so's _dl_runtime_resolve_xsavec, which all that runs while a symbol is looked up has among its
  * callers, hangs on rbx (CFA = rbx + 32), a register that its callees save. But it can be found: below rbx the stack pointer was
  * aligned to 64, less 64 bytes for registers and the size of an XSAVE area in compacted form, which says itself what is in it
- * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). And rbx, 16-byte aligned, points at
- *     saved rbx, link map, relocation index, return address
- * of which two were pushed by the linkage table.
+ * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). That leaves four places. Which one it is says the register itself
+ * when the one function called from there, _dl_fixup, has not changed it yet, and else one of the words that this pushed first.
  */
 #define UNWIND_REG_RESOLVER 3
 #define UNWIND_RESOLVER_CFA_OFFSET 32
 #define UNWIND_RESOLVER_COMPONENTS_AT (64 + 512 + 8) /* XCOMP_BV */
+#define UNWIND_RESOLVER_PUSHES 6
 
 /* The bytes from the stack pointer to where rbx may point first, by the components that the area holds. */
 static inline __u64 unwind_resolver_area(__u64 components)
@@ -92,10 +92,10 @@ static inline __u64 unwind_resolver_area(__u64 components)
 	return size;
 }
 
-static inline int unwind_is_resolver_frame(const __u64 *words)
+/* May rbx point there, if it points at the area's end or up to 48 bytes above it? */
+static inline int unwind_is_resolver_base(__u64 rbx, __u64 area_end)
 {
-	return words[1] >= UNWIND_ADDRESS_MIN && words[1] < UNWIND_ADDRESS_END && !(words[1] & 7) && words[2] < 1 << 24 &&
-	       words[3] >= UNWIND_ADDRESS_MIN && words[3] < UNWIND_ADDRESS_END;
+	return rbx - area_end <= 48 && !(rbx & 15);
 }
 
 /* System calls after whose point of no return the stack that made them is gone: execve, execveat. */
