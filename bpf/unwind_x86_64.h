@@ -51,17 +51,25 @@ static inline __u64 unwind_call_target(__u64 code, __u64 address)
 }
 
 /*
- * How many words stand on the stack below the return address, of a function that keeps frame pointers and is about to run
- * `code`, with `before` in front of it: 0 at its first instruction (push %rbp, perhaps behind endbr64) and at its ret, 1 (the
- * caller's frame pointer) at its mov %rsp,%rbp. -1 anywhere else: then the frame pointer is this function's.
+ * How many words stand on the stack below the return address, of a function about to run `code` with `before` in front of it, where its
+ * code alone says so: none at its first instruction (endbr64, push %rbp, or sub $8,%rsp behind endbr64), at its ret, and in a linkage
+ * table (jmp *address); one at mov %rsp,%rbp, the caller's frame pointer, and at add $8,%rsp; ret.
+ * UNWIND_FRAMED anywhere else: then the frame pointer is this function's, if it has one.
  */
-static inline int unwind_words_pushed(__u64 before, __u64 code)
+enum unwind_pushed { UNWIND_UNFRAMED, UNWIND_PUSHED_FP, UNWIND_PUSHED_WORD, UNWIND_FRAMED };
+
+static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
 {
-	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (code & 0xFFFFFFFF) == 0xFA1E0FF3)
-		return 0;
+	const __u32 endbr64 = 0xFA1E0FF3;
+
+	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (__u32)code == endbr64 ||
+	    (code & 0xFFFF) == 0x25FF || (code & 0xFFFFFF) == 0x25FFF2 || (before >> 32 == endbr64 && (__u32)code == 0x08EC8348))
+		return UNWIND_UNFRAMED;
 	if (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xE58948 || (code & 0xFFFFFF) == 0xEC8B48))
-		return 1;
-	return -1;
+		return UNWIND_PUSHED_FP;
+	if ((code & 0xFFFFFFFFFFull) == 0xC308C48348ull)
+		return UNWIND_PUSHED_WORD;
+	return UNWIND_FRAMED;
 }
 
 /*

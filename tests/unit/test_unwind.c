@@ -480,7 +480,14 @@ static void refuses_frame_pointers_that_are_none(void **state)
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
 	w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, 0xFFFFFFFF81000000ull));
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
-	/* At the leaf a frame pointer of 0 says nothing of the callers. */
+	/* At the leaf a frame pointer of 0 says nothing of the callers, but that the stack is as the kernel made it does. */
+	w = begin(BARE + 0x40, STACK, 0);
+	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	stack[0] = 2;
+	stack[1] = STACK + 2048;
+	w = begin(BARE + 0x40, STACK, 0);
+	assert_int_equal(step(&w), UNWIND_WHOLE);
+	stack[1] = STACK - 2048;
 	w = begin(BARE + 0x40, STACK, 0);
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
 }
