@@ -21,7 +21,24 @@ sub make_elf_seeds {
 	}
 	system('objcopy', "--add-gnu-debuglink=$seeds/object", "$seeds/program") == 0 or die 'objcopy';
 }
-my %make_seeds = (elf => \&make_elf_seeds);
+# A table with a rule of each kind, two mappings, registers, and a stack of addresses in them.
+sub make_unwind_seeds {
+	my ($seeds) = @_;
+	my @rules = ([ 0, 0, 0, 0, 0, 0, 0, 0 ], [ 1, 0, 0, 0, 8, 0, 0, -8 ], [ 1, 1, 0, 0, 32, -16, 0, -8 ], [ 2, 1, 0, 0, 16, -16, 0, -8 ],
+		[ 3, 0, 0, 3, 32, 0, 0, -8 ], [ 4, 0, 0, 0, 8, 0, 8, -8 ], [ 5, 2, 0, 0, -8, 0, 0, -8 ], [ 6, 0, 0, 11, 0, 0, 0, -8 ], [ 7, 0, 0, 0, 0, 0, 0, 0 ],
+		[ 1, 0, 2, 0, 8, 0, 0, 0 ], [ 1, 0, 1, 0, 0, 0, 0, 5 ]);
+	my $stack = 0x7ffd00000000;
+	my @rows = (0, map { $_ * 64 % 1024 | ($_ % @rules) << 16 } 0 .. 31);
+	my $extent = pack('L*', 2, 7, 40, scalar(@rules), 1, 17, 33, @rows) . join('', map { pack('CCCCllss', @$_) } @rules);
+	for my $n (0 .. 19) {
+		srand($n);
+		my @registers = ((0) x 6, $stack + 64, $stack, (0) x 8, 0x400000 + int(rand(0x800)));
+		my @words = map { (0x400000 + int(rand(0x800)), 0x500000 + int(rand(0x1000)), $stack + 8 * int(rand(256)), int(rand(100)))[rand 4] } 1 .. 256;
+		spew("$seeds/$n", pack('SS', 1, length($extent) / 4) . pack('QQQLL', 0x400000, 0x400800, 0x400000, 0, 0) .
+			pack('QQQLL', 0x500000, 0x501000, 0, 0xffffffff, 0) . pack('Q*', @registers) . $extent . pack('Q*', @words));
+	}
+}
+my %make_seeds = (unwind => \&make_unwind_seeds, elf => \&make_elf_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
