@@ -57,7 +57,7 @@ sub first_samples { my ($from, $to) = @_; return total(map { [0, $_ % 50 + 1] } 
 	$x = run_command($profile, 'export', @range, '--pid', '11', '--by', 'process', '-f');
 	is(count_matching(qr/^first-11;/, folded($x->{out})), first_samples(10, 19), '--pid, --by process');
 	$x = run_command($profile, 'export', @range, '--by', 'unit', '-f');
-	is(count_matching(qr/^\[no unit\];first;/, folded($x->{out})), first_samples(10, 19), '--by unit');
+	is(count_matching(qr/^\[no_unit\];first;/, folded($x->{out})), first_samples(10, 19), '--by unit');
 
 	my $files = scratch();
 	$x = run_command($profile, 'export', @range, '--per-process', "$files/each", map { ('-o', "$files/x.$_") } qw(folded svg pb.gz json));

@@ -359,7 +359,7 @@ void time_line_text(struct buf *out, struct time_line *t, size_t rows, size_t wi
 	for (size_t i = 0; i < b.n; i++)
 		full = b.busy[i] > full ? b.busy[i] : full;
 	print_row(out, sum, sum, &b, full);
-	buf_printf(out, "all, up to %.1f CPUs\n", full);
+	buf_printf(out, "all, up to %.2g CPUs\n", full);
 	for (size_t i = 0; i < t->rows.n; i++) {
 		const struct row *r = &t->rows.v[i];
 
