@@ -203,7 +203,7 @@ static void small_processes_are_put_together(void **state)
 
 	for (int i = 0; i < 100; i++)
 		add(a, 100 + i, i, i % 2 ? "cc1" : "as", "/usr/bin/cc1", i == 50 ? "z.service" : "", "f", i == 99 ? 10 : 2);
-	g = profile_fold_small(a, 10);
+	g = profile_coarsen(a, 10);
 	/* as, cc1, as of z.service, and the one that is large enough. */
 	assert_int_equal(g->processes.n, 4);
 	assert_int_equal(profile_total(g), profile_total(a));
@@ -213,6 +213,28 @@ static void small_processes_are_put_together(void **state)
 	assert_int_equal(samples_of(g, "as"), 100);
 	for (size_t i = 0; i < g->processes.n; i++)
 		assert_string_equal(strings_get(g->strings, g->processes.v[i].labels[LABEL_EXE]), "/usr/bin/cc1");
+	profile_free(g);
+	profile_free(a);
+}
+
+/* Two places in one function become one; a function of another file, or another name, stays apart. */
+static void one_location_a_function(void **state)
+{
+	struct profile *a = new_window(0, 10), *g;
+	uint32_t t = profile_thread(a, profile_process(a, 1, 1, "x"), 1, "x");
+	uint32_t f = profile_frame(a, "f", "x", FRAME_USER), h = profile_frame(a, "h", "x", FRAME_USER);
+	uint32_t image = profile_image(a, "/x", "ab"), other = profile_image(a, "/y", "cd");
+
+	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, image, 0x10)), 1);
+	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, image, 0x18)), 2);
+	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, other, 0x18)), 4);
+	profile_add(a, t, profile_node_at(a, 0, h, profile_location(a, image, 0x18)), 8);
+	profile_add(a, t, profile_node_at(a, 0, f, 0), 16);
+	g = profile_coarsen(a, 0);
+	assert_int_equal(g->samples.n, 4);
+	assert_int_equal(g->samples.v[0].count, 3);
+	assert_int_equal(g->locations.v[g->nodes.v[g->samples.v[0].node].location].offset, 0x10);
+	assert_int_equal(profile_total(g), 31);
 	profile_free(g);
 	profile_free(a);
 }
@@ -276,7 +298,8 @@ int main(void)
 		cmocka_unit_test(equal_things_are_added_up), cmocka_unit_test(one_identity_of_two_programs),
 		cmocka_unit_test(what_the_filter_holds_back_is_filtered), cmocka_unit_test(periods_that_differ),
 		cmocka_unit_test(events_that_differ), cmocka_unit_test(groups),
-		cmocka_unit_test(small_processes_are_put_together), cmocka_unit_test(filters),
+		cmocka_unit_test(small_processes_are_put_together), cmocka_unit_test(one_location_a_function),
+		cmocka_unit_test(filters),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -225,13 +225,14 @@ static void fold_process(struct remap *m, uint32_t id)
 	m->processes[id] = to;
 }
 
-struct profile *profile_fold_small(const struct profile *p, uint64_t min_samples)
+struct profile *profile_coarsen(const struct profile *p, uint64_t min_samples)
 {
 	auto_free uint64_t *totals = xcalloc(p->processes.n + 1, sizeof(*totals));
 	struct profile *q = like(p);
 	struct remap m;
 
 	remap_init(&m, q, p, NULL, 0);
+	m.one_location = true;
 	for (size_t i = 0; i < p->samples.n; i++)
 		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
 	for (uint32_t i = 0; i < p->processes.n; i++)

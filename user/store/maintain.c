@@ -265,7 +265,7 @@ static struct profile *merged(struct store *s, const struct group *g, unsigned l
 		profile_merge(sum, p, NULL);
 		profile_free(p);
 	}
-	small = profile_fold_small(sum, own_row);
+	small = profile_coarsen(sum, own_row);
 	profile_free(sum);
 	return small;
 }
