@@ -84,12 +84,8 @@ static int parse_option(struct options *o, int c, char **argv)
 	case 'q':
 		o->out.quiet = true;
 		return 0;
-	case ':':
-		log_error("option '%s' wants a value; see 'profile help export'", argv[optind - 1]);
-		return EXIT_USAGE;
 	default:
-		log_error("unknown option '%s'; see 'profile help export'", argv[optind - 1]);
-		return EXIT_USAGE;
+		return history_option_wrong(c, argv, "export");
 	}
 }
 
@@ -105,16 +101,12 @@ static int parse(struct options *o, int argc, char **argv)
 		if (status)
 			return status;
 	}
-	if (optind < argc) {
-		log_error("'%s' is not understood; see 'profile help export'", argv[optind]);
-		return EXIT_USAGE;
-	}
 	if (o->out.user_only && o->out.kernel_only) {
 		log_error("-U and -K exclude each other");
 		return EXIT_USAGE;
 	}
 	o->out.pid_roots |= o->history.has_by && o->history.by == GROUP_BY_PROCESS;
-	return history_options_finish(&o->history);
+	return history_options_finish(&o->history, argc, argv);
 }
 
 /* "history, 2026-11-24 11:00:00 to 2026-11-24 12:00:00" */

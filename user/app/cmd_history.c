@@ -57,12 +57,8 @@ static int parse_option(struct options *o, int c, char **argv)
 	case OPT_JSON:
 		o->json = true;
 		return 0;
-	case ':':
-		log_error("option '%s' wants a value; see 'profile help history'", argv[optind - 1]);
-		return EXIT_USAGE;
 	default:
-		log_error("unknown option '%s'; see 'profile help history'", argv[optind - 1]);
-		return EXIT_USAGE;
+		return history_option_wrong(c, argv, "history");
 	}
 }
 
@@ -79,11 +75,7 @@ static int parse(struct options *o, int argc, char **argv)
 		if (status)
 			return status;
 	}
-	if (optind < argc) {
-		log_error("'%s' is not understood; see 'profile help history'", argv[optind]);
-		return EXIT_USAGE;
-	}
-	return history_options_finish(&o->history);
+	return history_options_finish(&o->history, argc, argv);
 }
 
 static unsigned terminal_width(void)

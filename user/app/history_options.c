@@ -8,6 +8,7 @@
 #include "base/timerange.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -89,10 +90,23 @@ int history_option_take(struct history_options *o, int value, const char *arg)
 	}
 }
 
-int history_options_finish(struct history_options *o)
+int history_option_wrong(int value, char **argv, const char *command)
+{
+	if (value == ':')
+		log_error("option '%s' wants a value; see 'profile help %s'", argv[optind - 1], command);
+	else
+		log_error("unknown option '%s'; see 'profile help %s'", argv[optind - 1], command);
+	return EXIT_USAGE;
+}
+
+int history_options_finish(struct history_options *o, int argc, char **argv)
 {
 	uint64_t until = o->until_ns == UINT64_MAX ? o->now_ns : o->until_ns;
 
+	if (optind < argc) {
+		log_error("'%s' is not understood; see 'profile help %s'", argv[optind], argv[0]);
+		return EXIT_USAGE;
+	}
 	if (!o->has_since)
 		o->since_ns = until > HOUR_NS ? until - HOUR_NS : 0;
 	if (o->since_ns < until)

@@ -51,8 +51,10 @@ void history_options_free(struct history_options *o);
 bool history_option_is(int value);
 /* Takes an option of those. 0, or EXIT_USAGE after telling the user what is wrong. */
 int history_option_take(struct history_options *o, int value, const char *arg);
-/* After the last option: the default range; a range that is empty is an error. Same returns. */
-int history_options_finish(struct history_options *o);
+/* What getopt_long() gives when an option is unknown (or ':': has no value): tells the user, returns EXIT_USAGE. */
+int history_option_wrong(int value, char **argv, const char *command);
+/* After the last option: the default range; words that are left over, or an empty range, are errors. Same returns. */
+int history_options_finish(struct history_options *o, int argc, char **argv);
 
 struct store_query history_query(const struct history_options *o);
 
