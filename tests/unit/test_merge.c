@@ -203,7 +203,7 @@ static void small_processes_are_put_together(void **state)
 
 	for (int i = 0; i < 100; i++)
 		add(a, 100 + i, i, i % 2 ? "cc1" : "as", "/usr/bin/cc1", i == 50 ? "z.service" : "", "f", i == 99 ? 10 : 2);
-	g = profile_coarsen(a, 10);
+	g = profile_coarsen(a, 10, 0);
 	/* as, cc1, as of z.service, and the one that is large enough. */
 	assert_int_equal(g->processes.n, 4);
 	assert_int_equal(profile_total(g), profile_total(a));
@@ -230,11 +230,47 @@ static void one_location_a_function(void **state)
 	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, other, 0x18)), 4);
 	profile_add(a, t, profile_node_at(a, 0, h, profile_location(a, image, 0x18)), 8);
 	profile_add(a, t, profile_node_at(a, 0, f, 0), 16);
-	g = profile_coarsen(a, 0);
+	g = profile_coarsen(a, 0, 0);
 	assert_int_equal(g->samples.n, 4);
 	assert_int_equal(g->samples.v[0].count, 3);
 	assert_int_equal(g->locations.v[g->nodes.v[g->samples.v[0].node].location].offset, 0x10);
 	assert_int_equal(profile_total(g), 31);
+	profile_free(g);
+	profile_free(a);
+}
+
+/* Below five samples: r1 and what it calls, and r2, end in one note under their caller; their samples stay. */
+static void rare_frames_are_cut(void **state)
+{
+	struct profile *a = new_window(0, 10), *g;
+	uint32_t t = profile_thread(a, profile_process(a, 1, 1, "x"), 1, "x");
+	uint32_t main_ = profile_node(a, 0, profile_frame(a, "main", "x", FRAME_USER));
+	uint32_t often = profile_node(a, main_, profile_frame(a, "often", "x", FRAME_USER));
+	uint32_t r1 = profile_node(a, main_, profile_frame(a, "r1", "x", FRAME_USER));
+	uint32_t deep = profile_node(a, r1, profile_frame(a, "deep", "x", FRAME_USER));
+	uint32_t r2 = profile_node(a, main_, profile_frame(a, "r2", "x", FRAME_USER));
+	uint32_t alone = profile_node(a, 0, profile_frame(a, "alone", "x", FRAME_USER));
+
+	profile_add(a, t, often, 5);
+	profile_add(a, t, r1, 1);
+	profile_add(a, t, deep, 2);
+	profile_add(a, t, r2, 4);
+	profile_add(a, t, alone, 3);
+	g = profile_coarsen(a, 0, 5);
+	assert_int_equal(profile_total(g), 15);
+	assert_int_equal(g->samples.n, 3);
+	for (size_t i = 0; i < g->samples.n; i++) {
+		const struct profile_node *n = &g->nodes.v[g->samples.v[i].node];
+		const char *name = strings_get(g->strings, g->frames.v[n->frame].name);
+
+		if (!strcmp(name, "often")) {
+			assert_int_equal(g->samples.v[i].count, 5);
+			continue;
+		}
+		assert_string_equal(name, "[rare]");
+		assert_int_equal(g->samples.v[i].count, n->parent ? 7 : 3);
+	}
+	assert_false(strings_find(g->strings, "deep"));
 	profile_free(g);
 	profile_free(a);
 }
@@ -299,7 +335,7 @@ int main(void)
 		cmocka_unit_test(what_the_filter_holds_back_is_filtered), cmocka_unit_test(periods_that_differ),
 		cmocka_unit_test(events_that_differ), cmocka_unit_test(groups),
 		cmocka_unit_test(small_processes_are_put_together), cmocka_unit_test(one_location_a_function),
-		cmocka_unit_test(filters),
+		cmocka_unit_test(rare_frames_are_cut), cmocka_unit_test(filters),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -46,8 +46,7 @@ void store_close(struct store *s); /* NULL is fine */
 int store_append(struct store *s, const struct profile *p, struct error *err);
 
 /*
- * What is kept. 0 switches a limit off. Merged windows keep all sums, and all stacks by function; what they give up is said at
- * profile_coarsen().
+ * What is kept. 0 switches a limit off. Merged windows keep all sums; what they give up is said at profile_coarsen().
  */
 struct store_limits {
 	uint64_t max_age_ns;      /* a window that ended longer ago is deleted */
