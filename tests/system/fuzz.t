@@ -27,7 +27,7 @@ sub make_unwind_seeds {
 	my @rules = ([ 0, 0, 0, 0, 0, 0, 0, 0 ], [ 1, 0, 0, 0, 8, 0, 0, -8 ], [ 1, 1, 0, 0, 32, -16, 0, -8 ], [ 2, 1, 0, 0, 16, -16, 0, -8 ],
 		[ 3, 0, 0, 3, 32, 0, 0, -8 ], [ 4, 0, 0, 0, 8, 0, 8, -8 ], [ 5, 2, 0, 0, -8, 0, 0, -8 ], [ 6, 0, 0, 11, 0, 0, 0, -8 ], [ 7, 0, 0, 0, 0, 0, 0, 0 ],
 		[ 1, 0, 2, 0, 8, 0, 0, 0 ], [ 1, 0, 1, 0, 0, 0, 0, 5 ]);
-	my $stack = 0x7ffd00000000;
+	my $stack = 0x7ffd << 32;
 	my @rows = (0, map { $_ * 64 % 1024 | ($_ % @rules) << 16 } 0 .. 31);
 	my $extent = pack('L*', 2, 7, 40, scalar(@rules), 1, 17, 33, @rows) . join('', map { pack('CCCCllss', @$_) } @rules);
 	for my $n (0 .. 19) {
@@ -38,7 +38,21 @@ sub make_unwind_seeds {
 			pack('QQQLL', 0x500000, 0x501000, 0, 0xffffffff, 0) . pack('Q*', @registers) . $extent . pack('Q*', @words));
 	}
 }
-my %make_seeds = (unwind => \&make_unwind_seeds, elf => \&make_elf_seeds);
+
+# A window without dictionary: version, flags, seven counts, nothing of seven kinds, a measurement, no samples; one that has
+# something of everything, the string [x+0x13] too; and a dictionary before the same.
+sub make_window_seeds {
+	my ($seeds) = @_;
+	my $some = "\x01\x00" . "\0" x 7 . "\x02\x01\x01\x03xa/b" . "\x01\x02\x01" . "\x01\x01\x20"
+		. "\x01\x02\x06" . "\x01\x06\x00\x01" . "\x01\x01\x00\x02"
+		. "\x01\x0e\x02\x01" . "\x00" x 7 . "\x01\x00\x02\x01";
+	my $measurement = "\x05\x09\x0a\x00\x00\x04\x02\x00\x02\x00";
+	spew("$seeds/empty", "\0\x01\x00" . "\0" x 15 . $measurement . "\0");
+	spew("$seeds/some", "\0" . $some . $measurement . "\x01\x00\x02\x01");
+	my $dictionary = "\x01\x01" . substr($some, 2);
+	spew("$seeds/both", chr(length($dictionary)) . $dictionary . "\x01\x00\x04\x02\x02\x01\x02\x01\x01" . "\0" x 8 . $measurement . "\x01\x00\x02\x01");
+}
+my %make_seeds = (unwind => \&make_unwind_seeds, elf => \&make_elf_seeds, window => \&make_window_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
