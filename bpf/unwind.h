@@ -288,23 +288,37 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w, __u64 at, int
 	return unwind_arrive(w, frame[1], w->fp + sizeof(frame), frame[0]);
 }
 
+/* Is `rbx` that of a lazily bound call whose XSAVE area ends at `end`? A caller's frame pointer may point there as well. */
+UNWIND_FUNCTION int unwind_is_resolver_frame(struct unwind_walk *w, __u64 rbx, __u64 end)
+{
+	__u64 link_map;
+
+	if (!w || !unwind_is_resolver_base(rbx, end) || unwind_read(w, w->words, 32, rbx))
+		return 0;
+	link_map = w->words[1];
+	if (!unwind_is_user_address(link_map) || link_map & 7 || link_map - w->sp < UNWIND_FRAME_BYTES_MAX || w->words[2] >> 24)
+		return 0;
+	return unwind_is_return_address(w, w->words[3]) && !unwind_find_mapping(w, link_map);
+}
+
 /* Puts rbx of the frame of a lazily bound call where the rule looks for it. */
 static inline int unwind_find_resolver_frame(struct unwind_walk *w)
 {
-	__u64 end, rbx = w->registers[UNWIND_REG_RESOLVER];
+	__u64 *pushed = w->words + 8; /* the first ones are for others */
+	__u64 end;
 
 	if (w->rule.cfa_offset != UNWIND_RESOLVER_CFA_OFFSET || w->sp & 63 ||
 	    unwind_read(w, w->words, 8, w->sp + UNWIND_RESOLVER_COMPONENTS_AT))
 		return 0;
 	end = w->sp + unwind_resolver_area(w->words[0]);
 	/* Below the stack pointer stands the return address, and below that what was pushed. */
-	if (end == w->sp || unwind_read(w, w->words, UNWIND_RESOLVER_PUSHES * 8, w->sp - 8 - UNWIND_RESOLVER_PUSHES * 8))
+	if (end == w->sp || unwind_read(w, pushed, UNWIND_RESOLVER_PUSHES * 8, w->sp - 8 - UNWIND_RESOLVER_PUSHES * 8))
 		return 0;
-	if (w->live && unwind_is_resolver_base(rbx, end))
+	if (w->live && unwind_is_resolver_frame(w, w->registers[UNWIND_REG_RESOLVER], end))
 		return 1;
 	for (int i = UNWIND_RESOLVER_PUSHES - 1; i >= 0; i--)
-		if (unwind_is_resolver_base(w->words[i], end)) {
-			w->registers[UNWIND_REG_RESOLVER] = w->words[i];
+		if (unwind_is_resolver_frame(w, pushed[i], end)) {
+			w->registers[UNWIND_REG_RESOLVER] = pushed[i];
 			return 1;
 		}
 	return 0;

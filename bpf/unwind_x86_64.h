@@ -77,7 +77,10 @@ static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
  * callers, hangs on rbx (CFA = rbx + 32), a register that its callees save. But it can be found: below rbx the stack pointer was
  * aligned to 64, less 64 bytes for registers and the size of an XSAVE area in compacted form, which says itself what is in it
  * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). That leaves four places. Which one it is says the register itself
- * when the one function called from there, _dl_fixup, has not changed it yet, and else one of the words that this pushed first.
+ * when the one function called from there, _dl_fixup, has not changed it yet, and else one of the words that this pushed first. It
+ * points at
+ *     saved rbx, link map, relocation index, return address
+ * of which two were pushed by the linkage table.
  */
 #define UNWIND_REG_RESOLVER 3
 #define UNWIND_RESOLVER_CFA_OFFSET 32

@@ -534,9 +534,12 @@ static void finds_the_frame_of_a_lazily_bound_call(void **state)
 		clear(state);
 		stack[23] = into(RESOLVER);
 		stack[24 + (64 + 512 + 8) / 8] = avx512;
-		stack[(rbx - STACK) / 8 + 3] = into(SP8);
+		stack[(rbx - STACK) / 8 + 1] = 0x7F0000000400; /* the link map */
+		stack[(rbx - STACK) / 8 + 2] = 17;
+		stack[(rbx - STACK) / 8 + 3] = called_from(3);
 		if (pad < 64) {
 			stack[20] = rbx;
+			stack[21] = sp + size + (~pad & 48); /* somebody's frame pointer */
 			w = begin(at(SP24), sp - 24, 5);
 		} else {
 			w = begin(at(SP8), sp - 8, 5);
@@ -546,7 +549,7 @@ static void finds_the_frame_of_a_lazily_bound_call(void **state)
 		assert_int_equal(step(&w), UNWIND_CONTINUE);
 		expect(&w, into(RESOLVER), sp, 5);
 		assert_int_equal(step(&w), UNWIND_CONTINUE);
-		expect(&w, into(SP8), rbx + 32, 5);
+		expect(&w, BARE + 0x300, rbx + 32, 5);
 	}
 	/* Neither. */
 	stack[22] = 0;
