@@ -52,13 +52,13 @@ for my $case ([ 'lazy', '-O2', '-Wl,-z,lazy' ], [ 'now', '-O1', '-Wl,-z,now' ], 
 	sleep(1);
 	local $ENV{UNWIND_AT} = "$build/oracle/unwind_at";
 	local $ENV{PIDS} = "@pids";
-	local $ENV{ROUNDS} = 16;
+	local $ENV{ROUNDS} = 18;
 	my $r = run_command('gdb', '-batch', '-nx', '-x', 'tests/oracle/unwind_gdb.py');
 	stop_command($_) for @pids;
 	my @verdicts = grep { /^(?:same|cut|gdb|wrong)\b/ } split(/\n/, $r->{out});
-	is(scalar(@verdicts), 64, 'gdb: 64 moments of four programs') or diag(substr($r->{err}, -2000));
+	cmp_ok(scalar(@verdicts), '>=', 60, 'gdb: 60 moments of four programs') or diag($r->{out}, substr($r->{err}, -2000));
 	is(scalar(grep { /^wrong/ } @verdicts), 0, 'gdb: no stack differs') or diag($r->{out});
-	cmp_ok(scalar(grep { /^same/ } @verdicts), '>=', 62, 'gdb: they are whole') or diag(join("\n", @verdicts));
+	cmp_ok(scalar(grep { /^same/ } @verdicts), '>=', @verdicts - 2, 'gdb: they are whole') or diag(join("\n", @verdicts));
 }
 
 # Profiles a running command for some seconds.
@@ -200,12 +200,14 @@ SKIP: {
 	my ($right, $wrong) = (0, 0);
 	for (@lines) {
 		my ($stack, $count) = @$_;
-		next unless $stack =~ /;library_(\d+);spin_(\d)(?:;|$)/;
+		next if $stack =~ /^[^;]*;\[(?:unwind|truncated)/ || $stack !~ /;library_(\d+);spin_(\d)(?:;|$)/;
 		if ($1 % 8 == $2 && $stack =~ /;main;call_library;library_\d+;spin_\d/) { $right += $count } else { $wrong += $count; diag($stack) }
 	}
+	my $cut = sum(values %{ cuts(@lines) });
 	cmp_ok($right, '>', 200, "churn: $right stacks through libraries that were there a moment");
 	is($wrong, 0, 'churn: none of them through another one');
-	note('churn: cut ', explain(cuts(@lines)), total(@lines));
+	cmp_ok($cut, '<=', 0.1 * total(@lines), 'churn: nine of ten stacks are whole') or diag(explain(cuts(@lines)));
+	note("churn: cut $cut of ", total(@lines));
 }
 
 # 7. What it says of itself.

@@ -227,6 +227,11 @@ static void note_user(struct collector *c, const struct sample_record *r, struct
 	for (uint32_t i = 0; i < s->n; i++) {
 		m = mapping_of(process, s->frames[i], r->time);
 		unwinder_sampled(c->unwinder, m);
+		/* The walk knew of another mapping here, or of none: what it found from here on is not to be believed. */
+		if (m && !(r->flags & RECORD_RAW) && (!m->shown || m->shown > r->time) && r->end != UNWIND_COMPAT) {
+			s->n = i + 1;
+			s->end = UNWIND_NO_MAPPING;
+		}
 	}
 	if (s->n)
 		unwinder_ended(c->unwinder, m, s->end, r->count);
@@ -245,8 +250,8 @@ static uint32_t resolve_user(struct collector *c, const struct sample_record *r,
 		s.frames = c->walked;
 		s.n = unwinder_walk(c->unwinder, process, r, c->walked, &s.end);
 	}
-	note = cut_note(s.end);
 	note_user(c, r, process, &s);
+	note = cut_note(s.end);
 	if (note && s.n)
 		node = profile_node(c->profile, node, profile_frame(c->profile, note, "", FRAME_NOTE));
 	while (s.n--)

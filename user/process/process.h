@@ -22,6 +22,7 @@ struct mapping { /* an executable one; others are not kept */
 	struct file_id id;
 	char *path; /* owned; as the kernel printed it, "" when anonymous */
 	void *image;   /* for the symbolizer: set by its hooks, never read here */
+	uint64_t shown; /* since when the sampler's walk knows of it, 0: it does not; set by the unwinder */
 	uint64_t scan; /* the last scan of /proc that saw it; 0: none */
 };
 
