@@ -336,7 +336,7 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 	struct image *image = m->image;
 	uint64_t at = m->start, vaddr = m->offset;
 
-	if (t && t->state == TABLE_LOADED && (!image || image_vaddr(image, m->offset, &vaddr))) {
+	if (t && t->state == TABLE_LOADED && (!image || image_mapping_vaddr(image, m->offset, &vaddr))) {
 		uint64_t bias = m->start - vaddr; /* modulo 2^64 */
 
 		for (size_t i = 0; i < t->parts.n; i++) {

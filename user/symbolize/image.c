@@ -332,6 +332,20 @@ bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
 	return false;
 }
 
+bool image_mapping_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
+{
+	bool found = false;
+
+	for (size_t s = 0; s < i->segments.n; s++) {
+		const Elf64_Phdr *ph = &i->segments.v[s];
+
+		if (!(ph->p_flags & PF_X) || (found && (ph->p_offset & ~4095ull) != offset))
+			continue;
+		found |= elf_segment_mapped_vaddr(ph, offset, ret);
+	}
+	return found || image_vaddr(i, offset, ret);
+}
+
 /* The file to read from: the one that is pinned, or if there were too many pins what is at its path, if it is the same. */
 static int open_pinned(const struct image *i, const char *root)
 {

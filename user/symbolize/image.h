@@ -79,6 +79,11 @@ void image_ref(struct image *i);
 /* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);
 
+/*
+ * The virtual address of a mapping's first byte, for a mapping of code from file offset `offset` on: of the executable segment that
+ * begins in this page, else of the one that holds it.
+ */
+bool image_mapping_vaddr(const struct image *i, uint64_t offset, uint64_t *ret);
 /* `fn` is given the `unwind` of each image that has one and is about to be freed. */
 void images_on_forget(struct images *all, void (*fn)(void *ctx, void *unwind), void *ctx);
 
