@@ -234,6 +234,19 @@ void tree_builder_count_baseline(struct tree_builder *b, uint64_t count)
 	b->baseline.v[node].self += count;
 }
 
+void tree_builder_scale(struct tree_builder *b, uint64_t factor)
+{
+	struct tree *t = b->tree;
+
+	for (size_t i = 0; i < t->nodes.n; i++)
+		t->nodes.v[i].self *= factor;
+	for (size_t i = 0; i < b->baseline.n; i++)
+		b->baseline.v[i].self *= factor;
+	t->ignored *= factor;
+	t->unfocused *= factor;
+	t->rootless *= factor;
+}
+
 /* For qsort_r(): siblings as they are to be linked. */
 static int by_sibling_order(const void *a, const void *b, void *tree)
 {

@@ -84,6 +84,8 @@ void tree_builder_push(struct tree_builder *b, uint32_t name, uint32_t binary, e
 /* Samples of the stack as it stands: `count` in this profile, `baseline` in the one it is compared with. */
 void tree_builder_count(struct tree_builder *b, uint64_t count);
 void tree_builder_count_baseline(struct tree_builder *b, uint64_t count);
+/* Multiplies all counts so far. The caller sees to it that they fit. */
+void tree_builder_scale(struct tree_builder *b, uint64_t factor);
 /* Ends the builder, which is freed, and gives the tree. */
 struct tree *tree_builder_end(struct tree_builder *b);
 

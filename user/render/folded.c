@@ -6,15 +6,11 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define SUFFIX_BYTES 4
-
-static const struct {
-	char text[SUFFIX_BYTES + 1];
-	enum frame_kind kind;
-} suffixes[] = {{"_[k]", FRAME_KERNEL}, {"_[i]", FRAME_INLINE}, {"_[j]", FRAME_JIT}};
-
-/* Frames that stand for no code; they need no suffix to be known again. */
-static const char *const notes[] = {"[truncated]", "[unwind: ", "[empty]", "[no_frames]", "[lost]"};
+const struct folded_suffix folded_suffixes[FOLDED_SUFFIXES] = {
+	{"_[k]", FRAME_KERNEL},
+	{"_[i]", FRAME_INLINE},
+	{"_[j]", FRAME_JIT},
+};
 
 struct line {
 	size_t start, n; /* of the stack, in writer.text */
@@ -65,9 +61,9 @@ static void write_name(struct buf *out, const struct tree *t, const struct tree_
 	/* A root is a comm, or the first frame of a stack that brings its own; spaces there are '_' by custom. */
 	if (node->depth == 1)
 		replace(name, n, ' ', '_');
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
-		if (suffixes[i].kind == node->kind) {
-			buf_puts(out, suffixes[i].text);
+	for (size_t i = 0; i < FOLDED_SUFFIXES; i++)
+		if (folded_suffixes[i].kind == node->kind) {
+			buf_puts(out, folded_suffixes[i].text);
 			return;
 		}
 	protect_final_spaces(name, n);
@@ -157,152 +153,3 @@ static int write_folded(struct buf *out, const struct profile *p, const struct v
 }
 
 const struct format folded_format = {".folded", "folded stacks, one a line", write_folded};
-
-/*
- * Reading. A line mostly starts like the one before it, so the frames of the last line and where they end in it are
- * kept: those within the common prefix need no look-up.
- */
-struct reader {
-	struct profile *profile;
-	uint32_t thread;
-	uint64_t total;
-	const char *last; /* the last line that was read, */
-	size_t last_n;    /* the length of its stack, */
-	VEC(struct {
-		size_t end;
-		uint32_t node;
-	})
-	frames; /* and its frames: offset behind the name */
-};
-
-static bool is_note(const char *name, size_t n)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
-		size_t length = strlen(notes[i]);
-
-		if (n >= length && !memcmp(name, notes[i], length) && name[n - 1] == ']')
-			return true;
-	}
-	return false;
-}
-
-static uint32_t add_frame(struct profile *p, uint32_t parent, const char *name, size_t n)
-{
-	enum frame_kind kind = FRAME_USER;
-	uint32_t id;
-
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
-		if (n > SUFFIX_BYTES && !memcmp(name + n - SUFFIX_BYTES, suffixes[i].text, SUFFIX_BYTES)) {
-			kind = suffixes[i].kind;
-			n -= SUFFIX_BYTES;
-			break;
-		}
-	if (kind == FRAME_USER && (!n || is_note(name, n)))
-		kind = FRAME_NOTE;
-	id = n ? strings_add_n(p->strings, name, n) : strings_add(p->strings, "[empty]");
-	return profile_node(p, parent, profile_frame_id(p, id, 0, kind));
-}
-
-/* Keeps the frames that this stack shares with the last one. Returns where the first other one starts. */
-static size_t reuse(struct reader *r, const char *stack, size_t n)
-{
-	size_t limit = n < r->last_n ? n : r->last_n, common = 0;
-
-	while (common < limit && stack[common] == r->last[common])
-		common++;
-	/* A frame is shared when its name and what ends it are: the ';', or the end of both stacks. */
-	if (common == n && common < r->last_n && r->last[common] == ';')
-		common++;
-	else if (common == r->last_n && (common == n || stack[common] == ';'))
-		common++;
-	while (r->frames.n && r->frames.v[r->frames.n - 1].end >= common)
-		r->frames.n--;
-	return r->frames.n ? r->frames.v[r->frames.n - 1].end + 1 : 0;
-}
-
-static uint32_t stack_node(struct reader *r, const char *stack, size_t n)
-{
-	for (size_t start = reuse(r, stack, n); start <= n;) {
-		const char *end = memchr(stack + start, ';', n - start);
-		size_t length = end ? end - (stack + start) : n - start;
-		uint32_t parent = r->frames.n ? r->frames.v[r->frames.n - 1].node : 0;
-		uint32_t node = add_frame(r->profile, parent, stack + start, length);
-
-		start += length;
-		*vec_push(&r->frames) = (__typeof__(*r->frames.v)){start++, node};
-	}
-	r->last = stack;
-	r->last_n = n;
-	return r->frames.v[r->frames.n - 1].node;
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-/* Splits "STACK COUNT" or "STACK COUNT.FRACTION". Returns the length of STACK, or 0 when the line is something else. */
-static size_t split_count(const char *line, size_t n, uint64_t *count)
-{
-	size_t start = n, i;
-
-	while (start && !is_blank(line[start - 1]))
-		start--;
-	*count = 0;
-	for (i = start; i < n && is_digit(line[i]); i++)
-		if (__builtin_mul_overflow(*count, 10, count) || __builtin_add_overflow(*count, line[i] - '0', count))
-			return 0;
-	if (i == start)
-		return 0;
-	if (i < n && line[i++] != '.')
-		return 0;
-	while (i < n && is_digit(line[i]))
-		i++;
-	if (i < n)
-		return 0;
-	while (start && is_blank(line[start - 1]))
-		start--;
-	return start;
-}
-
-static bool read_line(struct reader *r, const char *line, size_t n)
-{
-	uint64_t count, total;
-	size_t stack = split_count(line, n, &count);
-
-	if (!stack || memchr(line, '\0', n) || __builtin_add_overflow(r->total, count, &total))
-		return false;
-	r->total = total;
-	if (count)
-		profile_add(r->profile, r->thread, stack_node(r, line, stack), count);
-	return true;
-}
-
-void folded_read(struct profile *p, const char *text, size_t n, struct folded_errors *errors)
-{
-	struct reader r = {.profile = p, .total = profile_total(p)};
-	const char *end = text + n, *next;
-
-	r.thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
-	*errors = (struct folded_errors){0};
-	for (uint64_t number = 1; text < end; text = next < end ? next + 1 : end, number++) {
-		const char *line = text, *stop;
-
-		next = memchr(text, '\n', end - text);
-		next = next ? next : end;
-		for (stop = next; stop > line && is_blank(stop[-1]);)
-			stop--;
-		while (line < stop && is_blank(*line))
-			line++;
-		if (line == stop || (*line == '#' && (line + 1 == stop || line[1] == ' ')))
-			continue;
-		if (!read_line(&r, line, stop - line) && !errors->lines++)
-			errors->first = number;
-	}
-	vec_free(&r.frames);
-}
