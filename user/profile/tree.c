@@ -157,5 +157,6 @@ void tree_free(struct tree *t)
 	if (!t)
 		return;
 	vec_free(&t->nodes);
+	free(t->baseline);
 	free(t);
 }

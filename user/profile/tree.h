@@ -37,6 +37,7 @@ struct tree {
 	const struct profile *profile;
 	VEC(struct tree_node) nodes;
 	uint32_t max_depth;
+	uint64_t *baseline; /* per node: its self samples in the profile it is compared with; NULL: there is none */
 };
 
 /* No recursion: a depth of 10,000 frames is normal input. The profile must outlive the tree; its string pool may grow. */
