@@ -13,12 +13,17 @@ static uint32_t find(struct functions *f, uint32_t *first, const struct tree_nod
 	for (; id != NONE; id = f->all.v[id].next) {
 		const struct function *fn = &f->all.v[id];
 
-		if (fn->binary == n->binary && fn->kind == n->kind)
+		if (fn->binary == n->binary && fn->kind == n->kind && fn->highlight == n->highlight)
 			return id;
 	}
 	id = f->all.n;
 	*vec_push(&f->all) = (struct function){
-		.name = n->name, .binary = n->binary, .kind = n->kind, .next = first[n->name]};
+		.name = n->name,
+		.binary = n->binary,
+		.kind = n->kind,
+		.highlight = n->highlight,
+		.next = first[n->name],
+	};
 	return first[n->name] = id;
 }
 

@@ -157,7 +157,7 @@ static void put_nodes(struct encoder *e)
 		put(&e->sink, all[e->nodes.v[i]].self);
 	if (e->flags & ISLAND_BASELINE)
 		for (size_t i = 0; i < e->nodes.n; i++)
-			put(&e->sink, e->tree->baseline[e->nodes.v[i]]);
+			put(&e->sink, e->tree->baseline[e->nodes.v[i]].self);
 	put(&e->sink, all[0].self);
 }
 

@@ -129,6 +129,14 @@ void palette_css_categories(struct buf *out, bool dark)
 		add_shade(out, 's', i, 50 - i * 8, dark ? 14 + i * 11 : 20 + i * 14, dark ? 20 + i : 90 - i * 5);
 }
 
+void palette_css_highlights(struct buf *out, bool dark)
+{
+	static const int hues[PALETTE_HIGHLIGHTS] = {276, 172, 330, 222, 96, 52, 12, 196};
+
+	for (int i = 0; i < PALETTE_HIGHLIGHTS; i++)
+		add_shade(out, 'h', i, hues[i], dark ? 60 : 82, dark ? 33 - (hues[i] > 40 && hues[i] < 200) * 8 : 70);
+}
+
 void palette_css_changes(struct buf *out, bool dark)
 {
 	/* Blue and orange-red: told apart without seeing red and green as two colours. */
