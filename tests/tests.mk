@@ -13,7 +13,7 @@ $(B)/asan/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 $(filter $(B)/asan/user/kernel/%,$(TEST_OBJ)): | $(BPF_SKEL)
-$(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+$(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(EMBEDDED)
 
 $(B)/tests/%: tests/unit/%.c $(B)/libprofile-asan.a
 	$(say) TEST $@
@@ -37,7 +37,7 @@ $(B)/fuzz/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(filter $(B)/fuzz/user/kernel/%,$(FUZZ_OBJ)): | $(BPF_SKEL)
-$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(EMBEDDED)
 
 $(B)/libprofile-fuzz.a: $(FUZZ_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^

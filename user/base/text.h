@@ -27,6 +27,9 @@ void text_escape(struct buf *out, const char *s, size_t n);
  */
 size_t text_utf8(const char *s, size_t n, uint32_t *code_point, bool *valid);
 
+/* Appends `s` as a JSON string (RFC 8259 section 7), quotes included, escaped as text_escape() does. */
+void text_json(struct buf *out, const char *s);
+
 /* Appends `s` as a file name component: [A-Za-z0-9._+@=,-] kept, everything else '_', at most 64 bytes, never "", "." or "..". */
 void text_file_name(struct buf *out, const char *s);
 

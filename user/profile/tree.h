@@ -21,6 +21,7 @@ struct view {
 	bool no_inline; /* FRAME_INLINE frames are left out, their callees move up */
 	bool reversed;  /* stacks are turned around: callers above the functions they call */
 	bool in_order;  /* siblings are in the order of the samples, and only neighbours are merged */
+	bool no_script; /* of pictures: still ones, for places where no script may run */
 	const struct patterns *patterns; /* what to highlight, hide and leave out; NULL: nothing */
 };
 

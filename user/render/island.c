@@ -1,0 +1,458 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "render/island.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <string.h>
+#include <zlib.h>
+
+#define ISLAND_VERSION 1
+#define MAX_PAYLOAD (2ull << 30)
+#define CLASS "class=\"island\">"
+
+_Static_assert(FRAME_USER == 0 && FRAME_KERNEL == 1 && FRAME_INLINE == 2 && FRAME_JIT == 3 && FRAME_NOTE == 4,
+	       "kinds are numbers of the file format");
+
+/* Numbers on their way into a buffer: one call of buf_add() for a few thousand of them. */
+struct sink {
+	struct buf *out;
+	size_t n;
+	unsigned char bytes[8192];
+};
+
+static void flush(struct sink *s)
+{
+	buf_add(s->out, s->bytes, s->n);
+	s->n = 0;
+}
+
+static void put(struct sink *s, uint64_t v)
+{
+	if (s->n + 10 > sizeof(s->bytes))
+		flush(s);
+	for (; v >= 0x80; v >>= 7)
+		s->bytes[s->n++] = v | 0x80;
+	s->bytes[s->n++] = v;
+}
+
+struct order {
+	const struct functions *functions;
+	const struct strings *strings;
+};
+
+/* Most frequent first; what decides between equals does not depend on the order of the samples. */
+static int by_frequency(const void *a, const void *b, void *order)
+{
+	const struct order *o = order;
+	const struct function *x = &o->functions->all.v[*(const uint32_t *)a];
+	const struct function *y = &o->functions->all.v[*(const uint32_t *)b];
+	int c;
+
+	if (x->nodes != y->nodes)
+		return x->nodes > y->nodes ? -1 : 1;
+	c = strcmp(strings_get(o->strings, x->name), strings_get(o->strings, y->name));
+	if (!c)
+		c = strcmp(strings_get(o->strings, x->binary), strings_get(o->strings, y->binary));
+	if (!c)
+		c = (int)x->kind - (int)y->kind;
+	return c ? c : (int)x->highlight - (int)y->highlight;
+}
+
+struct encoder {
+	struct sink sink;
+	const struct tree *tree;
+	const struct functions *functions;
+	uint32_t *order;      /* function ids in the order of the file */
+	uint32_t *number;     /* and back */
+	uint32_t *string;     /* string id -> number of the string + 1 */
+	bool *thread;         /* per function: it stands for a thread */
+	VEC(uint32_t) nodes;  /* in preorder */
+	struct buf text;
+	uint32_t strings;
+	unsigned flags;
+};
+
+static void add_string(struct encoder *e, uint32_t id)
+{
+	const char *s = strings_get(e->tree->profile->strings, id);
+
+	if (!id || e->string[id])
+		return;
+	if (e->strings)
+		buf_putc(&e->text, '\n');
+	text_escape(&e->text, s, strlen(s));
+	e->string[id] = ++e->strings;
+}
+
+static void order_functions(struct encoder *e)
+{
+	size_t n = e->functions->all.n;
+	struct order o = {e->functions, e->tree->profile->strings};
+
+	e->order = xcalloc(n + 1, sizeof(*e->order));
+	e->number = xcalloc(n + 1, sizeof(*e->number));
+	e->string = xcalloc(strings_count(o.strings) + 1, sizeof(*e->string));
+	for (uint32_t i = 0; i < n; i++)
+		e->order[i] = i;
+	qsort_r(e->order, n, sizeof(*e->order), by_frequency, &o);
+	for (uint32_t i = 0; i < n; i++) {
+		e->number[e->order[i]] = i;
+		add_string(e, e->functions->all.v[e->order[i]].name);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		add_string(e, e->functions->all.v[e->order[i]].binary);
+}
+
+static void order_nodes(struct encoder *e)
+{
+	const struct tree *t = e->tree;
+	uint32_t id = t->nodes.v[0].first_child;
+
+	e->thread = xcalloc(e->functions->all.n + 1, sizeof(*e->thread));
+	vec_reserve(&e->nodes, t->nodes.n);
+	while (id) {
+		*vec_push(&e->nodes) = id;
+		if (t->nodes.v[id].depth == 2 && e->flags & ISLAND_THREADS)
+			e->thread[e->functions->of_node[id]] = true;
+		if (t->nodes.v[id].first_child) {
+			id = t->nodes.v[id].first_child;
+			continue;
+		}
+		while (id && !t->nodes.v[id].next_sibling)
+			id = t->nodes.v[id].parent;
+		id = id ? t->nodes.v[id].next_sibling : 0;
+	}
+}
+
+static void put_functions(struct encoder *e)
+{
+	const struct function *all = e->functions->all.v;
+	size_t n = e->functions->all.n;
+
+	put(&e->sink, n);
+	for (size_t i = 0; i < n; i++)
+		put(&e->sink, e->string[all[e->order[i]].name] - 1);
+	for (size_t i = 0; i < n; i++)
+		put(&e->sink, e->string[all[e->order[i]].binary]);
+	for (size_t i = 0; i < n; i++)
+		put(&e->sink, e->thread[e->order[i]] ? ISLAND_THREAD : all[e->order[i]].kind);
+	for (size_t i = 0; i < n; i++)
+		put(&e->sink, all[e->order[i]].highlight);
+}
+
+static void put_nodes(struct encoder *e)
+{
+	const struct tree_node *all = e->tree->nodes.v;
+	uint32_t depth = 0;
+
+	put(&e->sink, e->nodes.n);
+	for (size_t i = 0; i < e->nodes.n; i++)
+		put(&e->sink, e->number[e->functions->of_node[e->nodes.v[i]]]);
+	for (size_t i = 0; i < e->nodes.n; i++) {
+		put(&e->sink, depth + 1 - all[e->nodes.v[i]].depth);
+		depth = all[e->nodes.v[i]].depth;
+	}
+	for (size_t i = 0; i < e->nodes.n; i++)
+		put(&e->sink, all[e->nodes.v[i]].self);
+	if (e->flags & ISLAND_BASELINE)
+		for (size_t i = 0; i < e->nodes.n; i++)
+			put(&e->sink, e->tree->baseline[e->nodes.v[i]].self);
+	put(&e->sink, all[0].self);
+}
+
+void island_encode(struct buf *payload, const struct tree *t, const struct functions *f, unsigned flags)
+{
+	struct encoder e = {.sink = {.out = payload}, .tree = t, .functions = f, .flags = flags};
+
+	if (t->baseline)
+		e.flags |= ISLAND_BASELINE;
+	order_functions(&e);
+	order_nodes(&e);
+	put(&e.sink, ISLAND_VERSION);
+	put(&e.sink, e.flags);
+	put(&e.sink, e.text.n);
+	flush(&e.sink);
+	buf_add(payload, e.text.v, e.text.n);
+	put_functions(&e);
+	put_nodes(&e);
+	flush(&e.sink);
+	buf_free(&e.text);
+	vec_free(&e.nodes);
+	free(e.order);
+	free(e.number);
+	free(e.string);
+	free(e.thread);
+}
+
+/* Decoding. A cursor that once ran over the end or met a number too large stays bad. */
+struct cursor {
+	const unsigned char *p, *end;
+	bool bad;
+};
+
+static uint64_t get(struct cursor *c)
+{
+	uint64_t v = 0;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		unsigned char b;
+
+		if (c->p == c->end)
+			break;
+		b = *c->p++;
+		if (shift == 63 && b > 1)
+			break;
+		v |= (uint64_t)(b & 0x7F) << shift;
+		if (!(b & 0x80))
+			return v;
+	}
+	c->bad = true;
+	return 0;
+}
+
+/* How many elements follow; each takes a byte or more of what is left, so no allocation is larger than the input. */
+static uint32_t get_number(struct cursor *c)
+{
+	uint64_t n = get(c);
+
+	if (n > (uint64_t)(c->end - c->p) || n >= UINT32_MAX)
+		c->bad = true;
+	return c->bad ? 0 : n;
+}
+
+/* A number below `limit`. */
+static uint32_t get_below(struct cursor *c, uint64_t limit)
+{
+	uint64_t v = get(c);
+
+	if (v >= limit)
+		c->bad = true;
+	return c->bad ? 0 : v;
+}
+
+struct decoder {
+	struct cursor cursor;
+	struct profile *profile;
+	VEC(uint32_t) strings; /* string ids of the profile */
+	VEC(uint32_t) frames;  /* frame ids; THREAD_FRAME: has none */
+	unsigned flags;
+};
+
+#define THREAD_FRAME UINT32_MAX
+
+static void get_strings(struct decoder *d)
+{
+	size_t n = get_number(&d->cursor);
+	const char *p = (const char *)d->cursor.p, *end = p + n;
+
+	d->cursor.p += n;
+	if (d->cursor.bad || memchr(p, '\0', n)) {
+		d->cursor.bad = true;
+		return;
+	}
+	while (p < end) {
+		const char *stop = memchr(p, '\n', end - p);
+		size_t length = (stop ? stop : end) - p;
+
+		*vec_push(&d->strings) = strings_add_n(d->profile->strings, p, length);
+		p += length + 1;
+	}
+}
+
+static void get_functions(struct decoder *d)
+{
+	struct cursor *c = &d->cursor;
+	uint32_t n = get_number(c);
+	auto_free struct profile_frame *frames = xcalloc((size_t)n + 1, sizeof(*frames));
+	auto_free bool *threads = xcalloc((size_t)n + 1, sizeof(*threads));
+
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		uint32_t name = get_below(c, d->strings.n);
+
+		frames[i].name = c->bad ? 0 : d->strings.v[name];
+		c->bad |= !frames[i].name;
+	}
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		uint32_t binary = get_below(c, d->strings.n + 1);
+
+		frames[i].binary = binary ? d->strings.v[binary - 1] : 0;
+	}
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		uint32_t kind = get_below(c, ISLAND_THREAD + 1);
+
+		threads[i] = kind == ISLAND_THREAD && d->flags & ISLAND_ASIDE;
+		frames[i].kind = kind == ISLAND_THREAD ? FRAME_USER : (enum frame_kind)kind;
+	}
+	for (uint32_t i = 0; i < n && !c->bad; i++)
+		get_below(c, UINT16_MAX + 1);
+	for (uint32_t i = 0; i < n && !c->bad; i++)
+		*vec_push(&d->frames) = threads[i] ? THREAD_FRAME :
+						     profile_frame_id(d->profile, frames[i].name, frames[i].binary,
+								      frames[i].kind);
+}
+
+/* The nodes of the path from the root to the one at hand; its length is the depth. */
+static void get_nodes(struct decoder *d)
+{
+	struct cursor *c = &d->cursor;
+	struct profile *p = d->profile;
+	uint32_t n = get_number(c), thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
+	auto_free uint32_t *function = xcalloc((size_t)n + 1, sizeof(*function));
+	auto_free uint32_t *node = xcalloc((size_t)n + 1, sizeof(*node));
+	VEC(uint32_t) path = {0};
+	uint64_t total = profile_total(p);
+
+	for (uint32_t i = 0; i < n && !c->bad; i++)
+		function[i] = get_below(c, d->frames.n);
+	*vec_push(&path) = 0;
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		uint32_t up = get_below(c, path.n), frame;
+
+		if (c->bad)
+			break;
+		path.n -= up;
+		frame = d->frames.v[function[i]];
+		node[i] = path.v[path.n - 1];
+		if (frame != THREAD_FRAME)
+			node[i] = profile_node(p, node[i], frame);
+		*vec_push(&path) = node[i];
+	}
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		uint64_t self = get(c);
+
+		c->bad |= __builtin_add_overflow(total, self, &total);
+		if (self && !c->bad)
+			profile_add(p, thread, node[i], self);
+	}
+	for (uint32_t i = 0; i < n && !c->bad && d->flags & ISLAND_BASELINE; i++)
+		get(c);
+	total = get(c);
+	if (total && !c->bad)
+		profile_add(p, thread, 0, total);
+	vec_free(&path);
+}
+
+int island_decode(struct profile *p, const void *payload, size_t n, struct error *err)
+{
+	const unsigned char *bytes = payload;
+	struct decoder d = {.cursor = {bytes, bytes + n, false}, .profile = p};
+	uint64_t version = get(&d.cursor);
+
+	d.flags = get_below(&d.cursor, UINT32_MAX);
+	if (version != ISLAND_VERSION)
+		d.cursor.bad = true;
+	if (!d.cursor.bad)
+		get_strings(&d);
+	if (!d.cursor.bad)
+		get_functions(&d);
+	if (!d.cursor.bad)
+		get_nodes(&d);
+	vec_free(&d.strings);
+	vec_free(&d.frames);
+	if (d.cursor.bad || d.cursor.p != d.cursor.end)
+		return error_set(err, -EBADMSG, "the data of this flame graph is damaged, or of another version");
+	return 0;
+}
+
+/* RFC 4648. */
+static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static void base64(struct buf *out, const unsigned char *p, size_t n)
+{
+	char four[4];
+
+	for (; n; p += 3, n -= n < 3 ? n : 3) {
+		uint32_t v = p[0] << 16 | (n > 1 ? p[1] : 0) << 8 | (n > 2 ? p[2] : 0);
+
+		for (int i = 0; i < 4; i++)
+			four[i] = alphabet[v >> (18 - 6 * i) & 63];
+		if (n < 3)
+			four[3] = '=';
+		if (n < 2)
+			four[2] = '=';
+		buf_add(out, four, 4);
+	}
+}
+
+void island_write(struct buf *out, const struct buf *payload)
+{
+	size_t bound = compressBound(payload->n);
+	auto_free unsigned char *packed = xmalloc(bound);
+	/* The smallest file where it costs nothing to speak of, else the best rate of bytes saved to time. */
+	int level = payload->n < 2 << 20 ? 9 : 4;
+	uLongf n = bound;
+
+	if (compress2(packed, &n, (const Bytef *)payload->v, payload->n, level) != Z_OK)
+		abort(); /* out of memory: the only way it fails with room for compressBound() */
+	for (size_t i = 0; i < n; i += ISLAND_PART / 4 * 3) {
+		buf_puts(out, "<metadata " CLASS);
+		base64(out, packed + i, n - i < ISLAND_PART / 4 * 3 ? n - i : ISLAND_PART / 4 * 3);
+		buf_puts(out, "</metadata>\n");
+	}
+}
+
+/* Appends what the text up to the next '<' stands for; white space is skipped. False: that was no base64. */
+static bool unbase64(struct buf *out, const char *text, size_t n)
+{
+	uint32_t v = 0, bits = 0;
+
+	for (size_t i = 0; i < n && text[i] != '='; i++) {
+		const char *digit = memchr(alphabet, text[i], 64);
+
+		if (strchr(" \t\r\n", text[i]))
+			continue;
+		if (!text[i] || !digit)
+			return false;
+		v = v << 6 | (uint32_t)(digit - alphabet);
+		bits += 6;
+		if (bits >= 8)
+			buf_putc(out, v >> (bits -= 8));
+	}
+	return true;
+}
+
+static bool inflate_all(struct buf *out, const struct buf *packed)
+{
+	auto_free unsigned char *chunk = xmalloc(1 << 16);
+	z_stream z = {.next_in = (Bytef *)packed->v, .avail_in = packed->n};
+	int ret = packed->n > UINT32_MAX ? Z_DATA_ERROR : inflateInit(&z);
+
+	if (ret != Z_OK)
+		return false;
+	while (ret == Z_OK && out->n <= MAX_PAYLOAD) {
+		z.next_out = chunk;
+		z.avail_out = 1 << 16;
+		ret = inflate(&z, Z_NO_FLUSH);
+		if (ret == Z_OK || ret == Z_STREAM_END)
+			buf_add(out, chunk, (1 << 16) - z.avail_out);
+	}
+	inflateEnd(&z);
+	return ret == Z_STREAM_END;
+}
+
+int island_read(struct profile *p, const char *file, size_t n, struct error *err)
+{
+	static const char *const damaged = "the data of this flame graph is damaged";
+	const char *end = file + n;
+	struct buf packed = {0}, payload = {0};
+	int ret = -ENODATA;
+
+	while ((file = memmem(file, end - file, CLASS, strlen(CLASS)))) {
+		const char *start = file + strlen(CLASS), *stop = memchr(start, '<', end - start);
+
+		ret = stop && unbase64(&packed, start, stop - start) ? 0 : -EBADMSG;
+		if (ret)
+			break;
+		file = stop;
+	}
+	if (ret == -ENODATA)
+		error_set(err, ret, "there is no data in this file: it is no flame graph of ours, or one without script");
+	else if (ret || !packed.n || !inflate_all(&payload, &packed))
+		ret = error_set(err, -EBADMSG, "%s", damaged);
+	else
+		ret = island_decode(p, payload.v ? payload.v : "", payload.n, err);
+	buf_free(&packed);
+	buf_free(&payload);
+	return ret;
+}
