@@ -20,7 +20,10 @@ struct entry {
 	uint32_t node; /* in the tree, of the stack up to here; NO_NODE until samples need it */
 };
 
-/* While a tree is built its children are found by hash; the sibling lists are made at the end, in order. */
+/*
+ * While a tree is built, first_child is the child that came first, which most nodes have no other than; the later ones are
+ * found by hash. The sibling lists are made at the end, in order.
+ */
 struct tree_builder {
 	struct tree *tree;
 	struct view view;
@@ -95,9 +98,17 @@ static uint32_t add_node(struct tree_builder *b, const struct key *k)
 static uint32_t child(struct tree_builder *b, uint32_t parent, const struct entry *e)
 {
 	struct key k = {parent, e->name, e->binary, e->kind};
-	uint64_t hash = hash_mix(hash_mix(hash_mix(parent, e->name), e->binary), e->kind);
-	uint32_t id = table_find(&b->by_key, hash, same_child, b->tree, &k);
+	uint32_t first = b->tree->nodes.v[parent].first_child, id;
+	uint64_t hash;
 
+	if (!first) {
+		id = add_node(b, &k);
+		return b->tree->nodes.v[parent].first_child = id;
+	}
+	if (is_child(&b->tree->nodes.v[first], &k))
+		return first;
+	hash = hash_mix(hash_mix(hash_mix(parent, e->name), e->binary), e->kind);
+	id = table_find(&b->by_key, hash, same_child, b->tree, &k);
 	if (id == TABLE_NONE) {
 		id = add_node(b, &k);
 		table_add(&b->by_key, hash, id);
@@ -277,6 +288,8 @@ static void link_siblings(struct tree *t, bool in_order)
 {
 	VEC(uint32_t) scratch = {0};
 
+	for (uint32_t i = 0; i < t->nodes.n; i++)
+		t->nodes.v[i].first_child = 0;
 	for (uint32_t i = t->nodes.n; --i;) {
 		struct tree_node *parent = &t->nodes.v[t->nodes.v[i].parent];
 
