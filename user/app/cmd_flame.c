@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "render/flamegraph.h"
 #include "render/folded.h"
+#include "render/island.h"
 #include "render/palette.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include <unistd.h>
 
 #define PIECE_BYTES (1u << 20)
+#define MAX_GRAPH (2ull << 30) /* bytes of a file to extract from */
 #define MAX_PIXELS 100000
 #define MAX_FACTOR 1e12
 
@@ -28,6 +30,7 @@ static const char help[] =
 	"Folded stacks (FILE or standard input) -> an SVG flame graph on standard output.\n"
 	"\n"
 	"  -o, --output FILE      write FILE instead of standard output\n"
+	"      --extract          FILE is a flame graph of ours: give its folded stacks back\n"
 	"      --title TEXT       title (default: Flame graph)\n"
 	"      --subtitle TEXT    second line\n"
 	"      --notes TEXT       a line below the graph\n"
@@ -71,6 +74,7 @@ enum option_id {
 	OPT_REVERSE,
 	OPT_FLAMECHART,
 	OPT_NEGATE,
+	OPT_EXTRACT,
 	OPT_NO_EFFECT,
 };
 
@@ -95,6 +99,7 @@ static const struct option long_options[] = {
 	{"reverse", no_argument, NULL, OPT_REVERSE},
 	{"flamechart", no_argument, NULL, OPT_FLAMECHART},
 	{"negate", no_argument, NULL, OPT_NEGATE},
+	{"extract", no_argument, NULL, OPT_EXTRACT},
 	{"hash", no_argument, NULL, OPT_NO_EFFECT},
 	{"random", no_argument, NULL, OPT_NO_EFFECT},
 	{"cp", no_argument, NULL, OPT_NO_EFFECT},
@@ -112,6 +117,7 @@ struct flame_options {
 	struct view view;
 	struct patterns *patterns; /* the view's */
 	bool negate;
+	bool extract; /* the input is a flame graph, the output folded stacks */
 };
 
 /* A finite decimal number in [0, max], "12" or "0.5"; strtod() would take "inf" and "0x1p9" too. */
@@ -197,6 +203,8 @@ static bool take(struct flame_options *o, int id, const char *arg)
 		return o->view.reversed = true;
 	case OPT_FLAMECHART:
 		return o->view.in_order = true;
+	case OPT_EXTRACT:
+		return o->extract = true;
 	case OPT_NEGATE:
 		return o->negate = true;
 	default:
@@ -257,24 +265,25 @@ static int read_input(const char *path, struct folded_reader *r, struct error *e
 	return n < 0 ? error_set(err, -errno, "cannot read %s: %s", name, strerror(errno)) : 0;
 }
 
-static int write_output(const char *path, const struct buf *svg, struct error *err)
+static int write_output(const char *path, const struct buf *out, struct error *err)
 {
+	const char *bytes = out->n ? out->v : "";
 	int ret;
 
 	if (path)
-		return file_write(path, svg->v, svg->n, err);
-	ret = file_write_fd(STDOUT_FILENO, svg->v, svg->n);
+		return file_write(path, bytes, out->n, err);
+	ret = file_write_fd(STDOUT_FILENO, bytes, out->n);
 	return ret ? error_set(err, ret, "cannot write to standard output: %s", strerror(-ret)) : 0;
 }
 
-static void render(struct buf *svg, const struct tree *t, const struct flame_options *o, uint64_t scale)
+static void render(struct buf *svg, const struct tree *t, const struct flame_options *o)
 {
 	struct flamegraph_options graph = o->graph;
 
 	if (o->min_percent > 0)
 		graph.min_width = o->min_percent / 100 * (graph.width ? graph.width : FLAMEGRAPH_WIDTH);
-	graph.factor /= scale;
-	graph.total *= scale;
+	graph.factor /= t->thousandths ? 1000 : 1;
+	graph.total *= t->thousandths ? 1000 : 1;
 	flamegraph_write(svg, t, &graph);
 }
 
@@ -316,11 +325,33 @@ static int convert(struct flame_options *o, struct error *err)
 		ret = check_tree(t, o->input, err);
 	}
 	if (!ret) {
-		render(&svg, t, o, errors.scale);
+		render(&svg, t, o);
 		ret = write_output(o->output, &svg, err);
 	}
 	buf_free(&svg);
 	tree_free(t);
+	profile_free(p);
+	return ret;
+}
+
+static int extract(struct flame_options *o, struct error *err)
+{
+	struct profile *p = profile_new();
+	struct buf file = {0}, folded = {0};
+	struct tree *t = NULL;
+	int ret = o->input ? file_read(o->input, MAX_GRAPH, &file) : file_read_fd(STDIN_FILENO, MAX_GRAPH, &file);
+
+	if (ret)
+		error_set(err, ret, "cannot read %s: %s", o->input ? o->input : "standard input", strerror(-ret));
+	else if ((t = island_tree(p, &o->view, file.n ? file.v : "", file.n, err)))
+		folded_write(&folded, t);
+	else
+		ret = -EBADMSG;
+	if (!ret)
+		ret = write_output(o->output, &folded, err);
+	tree_free(t);
+	buf_free(&file);
+	buf_free(&folded);
 	profile_free(p);
 	return ret;
 }
@@ -334,7 +365,7 @@ static int cmd_flame(int argc, char **argv)
 	o.view.patterns = o.patterns;
 	if (status < 0) {
 		status = fputs(help, stdout) < 0;
-	} else if (!status && convert(&o, &err)) {
+	} else if (!status && (o.extract ? extract(&o, &err) : convert(&o, &err))) {
 		log_error("%s", err.text);
 		status = 1;
 	}

@@ -245,17 +245,25 @@ void tree_builder_count_baseline(struct tree_builder *b, uint64_t count)
 	b->baseline.v[node].self += count;
 }
 
-void tree_builder_scale(struct tree_builder *b, uint64_t factor)
+void tree_builder_folded(struct tree_builder *b)
+{
+	b->tree->folded = true;
+}
+
+void tree_builder_thousandths(struct tree_builder *b)
 {
 	struct tree *t = b->tree;
 
+	if (t->thousandths)
+		return;
+	t->thousandths = true;
 	for (size_t i = 0; i < t->nodes.n; i++)
-		t->nodes.v[i].self *= factor;
+		t->nodes.v[i].self *= 1000;
 	for (size_t i = 0; i < b->baseline.n; i++)
-		b->baseline.v[i].self *= factor;
-	t->ignored *= factor;
-	t->unfocused *= factor;
-	t->rootless *= factor;
+		b->baseline.v[i].self *= 1000;
+	t->ignored *= 1000;
+	t->unfocused *= 1000;
+	t->rootless *= 1000;
 }
 
 /* For qsort_r(): siblings as they are to be linked. */

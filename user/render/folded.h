@@ -24,6 +24,7 @@ struct folded_suffix {
 
 extern const struct folded_suffix folded_suffixes[FOLDED_SUFFIXES];
 
+/* Of a tree with a baseline: two counts a line, before and after. Names of a tree of folded text are written as they are. */
 void folded_write(struct buf *out, const struct tree *tree);
 
 /* What reading came to. */
@@ -31,13 +32,13 @@ struct folded_errors {
 	uint64_t lines; /* that were not "STACK COUNT", or whose count overflowed the total, and were left out */
 	uint64_t first; /* number of the first of them, from 1 */
 	bool differential; /* every line had two counts: before and after */
-	uint64_t scale; /* counts had fractions, so that the tree's counts are these times a thousand; else 1 */
 };
 
 /*
  * Reading the folded output of any tool, in pieces of any size. Blank lines and "# " comments are skipped; tabs, CRLF and
  * fractions are understood. Frames without a name become [empty], those at the end of a stack are none. Lines with two
- * counts, STACK BEFORE AFTER, are that only when all lines are: else the first number belongs to the name.
+ * counts, STACK BEFORE AFTER, are that only when all lines are: else the first number belongs to the name. With the first
+ * fraction the builder's counts become thousandths.
  */
 struct folded_reader; /* opaque */
 

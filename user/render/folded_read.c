@@ -20,6 +20,7 @@ struct folded_reader {
 	struct profile *samples; /* where they go when there is no builder, */
 	uint32_t thread;         /* and to whom */
 	uint64_t total, baseline_total;
+	bool thousandths; /* is the unit of counts */
 	uint64_t line; /* number of the last one */
 	struct folded_errors errors;
 	enum { UNDECIDED, ONE_COUNT, TWO_COUNTS } columns;
@@ -168,17 +169,17 @@ static bool scaled(struct folded_reader *r, struct count c, uint64_t *ret)
 {
 	uint64_t total, baseline;
 
-	if (r->builder && c.thousandths && r->errors.scale == 1) {
+	if (r->builder && c.thousandths && !r->thousandths) {
 		if (__builtin_mul_overflow(r->total, SCALE, &total) ||
 		    __builtin_mul_overflow(r->baseline_total, SCALE, &baseline))
 			return false;
 		r->total = total;
 		r->baseline_total = baseline;
-		r->errors.scale = SCALE;
-		tree_builder_scale(r->builder, SCALE);
+		r->thousandths = true;
+		tree_builder_thousandths(r->builder);
 	}
 	*ret = c.whole;
-	if (r->errors.scale == 1)
+	if (!r->thousandths)
 		return true;
 	return !__builtin_mul_overflow(c.whole, SCALE, ret) && !__builtin_add_overflow(*ret, c.thousandths, ret);
 }
@@ -301,7 +302,8 @@ struct folded_reader *folded_reader_new(const struct profile *p, struct tree_bui
 
 	r->profile = p;
 	r->builder = b;
-	r->errors.scale = 1;
+	if (b)
+		tree_builder_folded(b);
 	buf_puts(&r->last, "");
 	buf_puts(&r->partial, "");
 	buf_puts(&r->undecided, "");
