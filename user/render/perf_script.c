@@ -16,7 +16,7 @@ struct header {
 	struct part comm, event, rest; /* rest: what is behind the event */
 	struct part pid, tid;
 	uint64_t period; /* 1 where none is told */
-	bool sure;       /* there is more than a name, which any text could be */
+	bool sure;       /* there is more than a name and a number, which any text could be */
 };
 
 struct frame {
@@ -33,10 +33,11 @@ struct perf_script {
 	uint64_t line;        /* number of the last one */
 	bool open;            /* a sample's header was read, or a frame without one */
 	bool wanted;          /* the sample is of the event that counts */
-	uint64_t unsure;      /* number of its header's line when that may be no header; else 0 */
+	bool sure;            /* that its header is one */
 	struct buf root;      /* its root frame; empty: it has none */
 	struct buf rest;      /* of its header: a frame, if none follow */
-	uint64_t period;
+	uint64_t period, header_line;
+	uint64_t total;
 	VEC(struct frame) frames; /* of it, leaf first */
 	VEC(struct frame) stack;  /* what the builder holds: root first */
 	struct buf name;          /* scratch */
@@ -250,7 +251,7 @@ static void take_header(struct header *h, struct part line)
 	if (what.n)
 		take_what(h, what);
 	take_who(h, who);
-	h->sure |= h->pid.n || h->event.n;
+	h->sure |= h->event.n != 0;
 	h->period = h->period ? h->period : 1;
 }
 
@@ -431,7 +432,7 @@ static bool same_frame(struct frame a, struct frame b)
 }
 
 /* Gives the sample to the builder, which keeps the frames that it has in common with the one before. */
-static void push_stack(struct perf_script *r)
+static void push_stack(struct perf_script *r, uint64_t count)
 {
 	size_t common = 0;
 
@@ -446,7 +447,7 @@ static void push_stack(struct perf_script *r)
 		tree_builder_push(r->builder, r->frames.v[i].name, 0, r->frames.v[i].kind);
 		*vec_push(&r->stack) = r->frames.v[i];
 	}
-	tree_builder_count(r->builder, r->options.each_is_one ? 1 : r->period);
+	tree_builder_count(r->builder, count);
 }
 
 static void bad_line(struct perf_script *r, uint64_t line)
@@ -457,15 +458,19 @@ static void bad_line(struct perf_script *r, uint64_t line)
 
 static void end_sample(struct perf_script *r)
 {
-	if (r->open && r->unsure && !r->frames.n) {
-		bad_line(r, r->unsure);
-	} else if (r->open && r->wanted) {
-		/* Without stacks the one frame there is stands behind the event. */
-		if (!r->frames.n && r->rest.n)
-			take_frame(r, (struct part){r->rest.v, r->rest.n});
+	uint64_t count = r->options.each_is_one ? 1 : r->period;
+
+	if (!r->open)
+		return;
+	/* Without stacks the one frame there is stands behind the event. */
+	if (!r->frames.n && r->rest.n)
+		take_frame(r, (struct part){r->rest.v, r->rest.n});
+	if ((!r->sure && !r->frames.n) || (r->wanted && __builtin_add_overflow(r->total, count, &r->total))) {
+		bad_line(r, r->header_line);
+	} else if (r->wanted) {
 		r->report.samples++;
-		push_stack(r);
-	} else if (r->open) {
+		push_stack(r, count);
+	} else {
 		r->report.others++;
 	}
 	r->open = false;
@@ -542,7 +547,8 @@ static bool begin_sample(struct perf_script *r, struct part line)
 	if (!is_sample(&h))
 		return true;
 	r->open = true;
-	r->unsure = h.sure ? 0 : r->line;
+	r->sure = h.sure;
+	r->header_line = r->line;
 	r->wanted = is_wanted(r, h.event);
 	r->period = h.period;
 	set_root(r, &h);
@@ -558,7 +564,8 @@ static bool begin_bare(struct perf_script *r, struct part line)
 	if (!is_blank(*line.s) || !is_address(line) || has_anchor(line))
 		return false;
 	r->open = true;
-	r->unsure = 0;
+	r->sure = true;
+	r->header_line = r->line;
 	r->wanted = is_wanted(r, (struct part){"", 0});
 	r->period = 1;
 	buf_truncate(&r->root, 0);
