@@ -393,7 +393,7 @@
 
 	// --- Layout: rows of boxes [group, x, width]; group null: frames too narrow to draw.
 
-	let inner = svgWidth - 2 * PAD, advance = font * 0.61, rows = [], first = 0, shown = 0, up0 = 0, folded = 0;
+	let inner = svgWidth - 2 * PAD, advance = font * 0.61, rows = [], first = 0, shown = 0, up0 = 0, folded = 0, narrowest;
 	function layout(g, out, over) {
 		for (let min = minPixels;; min *= 2) {
 			let level = [{ g, x: 0, w: inner * g.total / over }], count = 0;
@@ -429,7 +429,7 @@
 				level = next;
 			}
 			if (!level.length)
-				return;
+				return narrowest = min;
 		}
 	}
 	function place() {
@@ -721,9 +721,9 @@
 		const m = matched(zoomed), t = zoomed === root ? m : matched(root), sandwich = state.view === "sandwich";
 		found.textContent = share(m, zoomed === root ? whole : zoomed.total) + " matched" +
 			(zoomed !== root && !sandwich ? ", " + share(t, whole) + " of all" : "");
-		const saved = folded, boxes = [];
+		const saved = [folded, narrowest], boxes = [];
 		layout(root, boxes, sandwich ? root.total || 1 : whole);
-		folded = saved;
+		[folded, narrowest] = saved;
 		const at = new Set();
 		boxes.forEach(row => row.forEach(b => {
 			if (b.mark)
@@ -760,9 +760,9 @@
 		if (input.value !== state.q)
 			input.value = state.q;
 		hover.setAttribute("display", "none");
-		const line = one(".sum"), narrow = Math.round(minPixels * 100) / 100;
+		const line = one(".sum");
 		line.dataset.text = count(zoomed.total) + " " + unit + (zoomed.up ? " in view" : "") + (folded ? " = " +
-			count(zoomed.total - folded) + " shown + " + count(folded) + " in frames narrower than " + narrow + " px" : ", all shown") +
+			count(zoomed.total - folded) + " shown + " + count(folded) + " in frames narrower than " + round(narrowest) + " px" : ", all shown") +
 			(w !== self ? "; " + count(total[0] - sum[0]) + " left out" : "");
 		arrange();
 		const p = where(current) || { b: rows[up0][0], r: up0 };
@@ -770,9 +770,10 @@
 		svg.classList.toggle("searching", !!hit);
 	}
 	function arrange() {
-		const toolHeight = Math.max(30, tools.scrollHeight);
+		set(toolBox, { width: inner });
+		const toolHeight = tools.offsetHeight + 2;
 		let y = 66 + toolHeight;
-		set(toolBox, { height: toolHeight, width: inner });
+		set(toolBox, { height: toolHeight });
 		map.setAttribute("transform", "translate(" + PAD + " " + y + ")");
 		y += 12;
 		graph.setAttribute("transform", "translate(" + PAD + " " + y + ")");
@@ -874,6 +875,10 @@
 		if (["view", "pivot"].some(k => k in changes))
 			s.zoom = [];
 		show(s);
+		remember(replace);
+	}
+	// Where an address cannot be changed (a sandbox) there is no way back, but everything else.
+	function remember(replace) {
 		if (alone())
 			try {
 				history[replace ? "replaceState" : "pushState"](null, "", toHash());
@@ -888,16 +893,10 @@
 	function zoom(g) {
 		if (state.view === "sandwich")
 			return g && g.f && go({ pivot: nameOf(g.f) });
-		current = g;
-		const p = pathOf(g);
-		show({ ...state, zoom: [], ...{} , zoomTo: 0 });
-		zoomed = g;
-		state.zoom = p.slice(1).map(x => nameOf(x.f));
+		current = zoomed = g;
+		state = { ...state, zoom: pathOf(g).slice(1).map(x => nameOf(x.f)) };
 		draw();
-		if (alone())
-			try {
-				history.pushState(null, "", toHash());
-			} catch (e) {}
+		remember();
 	}
 
 	// From match to match: along the boxes in view, and into what is too narrow to draw.
@@ -915,7 +914,11 @@
 		if (!list.length)
 			return;
 		const i = list.findIndex(p => p.b.g === current);
-		const p = list[(i + step + list.length) % list.length];
+		let p = list[(i < 0 && step < 0 ? 0 : i) + step < 0 ? list.length - 1 : (i + step) % list.length];
+		if (!visible(p.r)) {
+			zoom(p.b.g);
+			p = where(zoomed);
+		}
 		focusOn(p, true);
 		details(p.b);
 	}
@@ -967,9 +970,10 @@
 			return;
 		menuFor = p.b.g;
 		focusOn(p);
-		const h = +svg.getAttribute("height"), top = Math.min(y, Math.max(0, h - menu.scrollHeight - 8));
-		set(menuBox, { x: Math.max(0, Math.min(x, inner + 2 * PAD - 274)), y: top, display: "inline" });
-		set(menuBox, { height: menu.scrollHeight + 4, y: Math.min(y, Math.max(0, h - menu.scrollHeight - 8)) });
+		set(menuBox, { display: "inline" });
+		const h = menu.offsetHeight + 8;
+		set(menuBox, { x: Math.max(0, Math.min(x, inner + 2 * PAD - 274)), height: h,
+			y: Math.max(0, Math.min(y, svg.getAttribute("height") - h)) });
 		menu.firstChild.focus({ preventScroll: true });
 	}
 	menu.addEventListener("keydown", e => {
