@@ -2,6 +2,7 @@
 #include "app/record_options.h"
 
 #include "app/command.h"
+#include "app/view_options.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -30,6 +31,7 @@ const char record_help[] =
 	"  -U, --user                only user frames\n"
 	"  -K, --kernel              only kernel frames\n"
 	"      --no-inline           do not expand inlined functions\n"
+	VIEW_HELP
 	"  -q, --quiet               no progress line, no summary\n"
 	"  -v, --verbose             say what happens\n"
 	"  -h, --help    --version\n"
@@ -54,6 +56,7 @@ static const struct option long_options[] = {
 	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
+	VIEW_LONG_OPTIONS,
 	{NULL, 0, NULL, 0},
 };
 
@@ -117,6 +120,8 @@ static int parse_output(struct record_options *o, const char *path)
 
 static int parse_option(struct record_options *o, int c, char **argv)
 {
+	if (view_option_is(c))
+		return view_option_take(&o->patterns, c, optarg);
 	switch (c) {
 	case 'p':
 		return parse_pids(o, optarg);
@@ -195,4 +200,5 @@ void record_options_free(struct record_options *o)
 {
 	vec_free(&o->pids);
 	vec_free(&o->outputs);
+	patterns_free(o->patterns);
 }

@@ -20,7 +20,10 @@ struct entry {
 	uint32_t node; /* in the tree, of the stack up to here; NO_NODE until samples need it */
 };
 
-/* While a tree is built its children are found by hash; the sibling lists are made at the end, in order. */
+/*
+ * While a tree is built, first_child is the child that came first, which most nodes have no other than; the later ones are
+ * found by hash. The sibling lists are made at the end, in order.
+ */
 struct tree_builder {
 	struct tree *tree;
 	struct view view;
@@ -95,9 +98,17 @@ static uint32_t add_node(struct tree_builder *b, const struct key *k)
 static uint32_t child(struct tree_builder *b, uint32_t parent, const struct entry *e)
 {
 	struct key k = {parent, e->name, e->binary, e->kind};
-	uint64_t hash = hash_mix(hash_mix(hash_mix(parent, e->name), e->binary), e->kind);
-	uint32_t id = table_find(&b->by_key, hash, same_child, b->tree, &k);
+	uint32_t first = b->tree->nodes.v[parent].first_child, id;
+	uint64_t hash;
 
+	if (!first) {
+		id = add_node(b, &k);
+		return b->tree->nodes.v[parent].first_child = id;
+	}
+	if (is_child(&b->tree->nodes.v[first], &k))
+		return first;
+	hash = hash_mix(hash_mix(hash_mix(parent, e->name), e->binary), e->kind);
+	id = table_find(&b->by_key, hash, same_child, b->tree, &k);
 	if (id == TABLE_NONE) {
 		id = add_node(b, &k);
 		table_add(&b->by_key, hash, id);
@@ -234,6 +245,27 @@ void tree_builder_count_baseline(struct tree_builder *b, uint64_t count)
 	b->baseline.v[node].self += count;
 }
 
+void tree_builder_folded(struct tree_builder *b)
+{
+	b->tree->folded = true;
+}
+
+void tree_builder_thousandths(struct tree_builder *b)
+{
+	struct tree *t = b->tree;
+
+	if (t->thousandths)
+		return;
+	t->thousandths = true;
+	for (size_t i = 0; i < t->nodes.n; i++)
+		t->nodes.v[i].self *= 1000;
+	for (size_t i = 0; i < b->baseline.n; i++)
+		b->baseline.v[i].self *= 1000;
+	t->ignored *= 1000;
+	t->unfocused *= 1000;
+	t->rootless *= 1000;
+}
+
 /* For qsort_r(): siblings as they are to be linked. */
 static int by_sibling_order(const void *a, const void *b, void *tree)
 {
@@ -264,6 +296,8 @@ static void link_siblings(struct tree *t, bool in_order)
 {
 	VEC(uint32_t) scratch = {0};
 
+	for (uint32_t i = 0; i < t->nodes.n; i++)
+		t->nodes.v[i].first_child = 0;
 	for (uint32_t i = t->nodes.n; --i;) {
 		struct tree_node *parent = &t->nodes.v[t->nodes.v[i].parent];
 

@@ -64,6 +64,8 @@ struct tree {
 	uint64_t unfocused;                    /* those of the others that PATTERN_FOCUS did, */
 	uint64_t rootless;                     /* and those that PATTERN_ROOT did */
 	struct tree_baseline *baseline;        /* per node; NULL: there is nothing to compare with */
+	bool folded;                           /* the names are those of folded text: they need no protection there */
+	bool thousandths;                      /* the counts are thousandths, since the input had fractions */
 };
 
 /* No recursion: a depth of 10,000 frames is normal input. The profile must outlive the tree; its string pool may grow. */
@@ -85,6 +87,9 @@ void tree_builder_push(struct tree_builder *b, uint32_t name, uint32_t binary, e
 /* Samples of the stack as it stands: `count` in this profile, `baseline` in the one it is compared with. */
 void tree_builder_count(struct tree_builder *b, uint64_t count);
 void tree_builder_count_baseline(struct tree_builder *b, uint64_t count);
+/* What is to become of the tree's fields of that name. Counts so far are multiplied; that they fit is up to the caller. */
+void tree_builder_folded(struct tree_builder *b);
+void tree_builder_thousandths(struct tree_builder *b);
 /* Ends the builder, which is freed, and gives the tree. */
 struct tree *tree_builder_end(struct tree_builder *b);
 

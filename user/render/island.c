@@ -167,6 +167,10 @@ void island_encode(struct buf *payload, const struct tree *t, const struct funct
 
 	if (t->baseline)
 		e.flags |= ISLAND_BASELINE;
+	if (t->folded)
+		e.flags |= ISLAND_FOLDED;
+	if (t->thousandths)
+		e.flags |= ISLAND_THOUSANDTHS;
 	order_functions(&e);
 	order_nodes(&e);
 	put(&e.sink, ISLAND_VERSION);
@@ -233,13 +237,13 @@ static uint32_t get_below(struct cursor *c, uint64_t limit)
 
 struct decoder {
 	struct cursor cursor;
-	struct profile *profile;
+	struct strings *names;
+	struct profile *profile;      /* where the samples go, */
+	struct tree_builder *builder; /* or here */
 	VEC(uint32_t) strings; /* string ids of the profile */
-	VEC(uint32_t) frames;  /* frame ids; THREAD_FRAME: has none */
+	VEC(struct profile_frame) frames; /* name 0: a thread that is left out */
 	unsigned flags;
 };
-
-#define THREAD_FRAME UINT32_MAX
 
 static void get_strings(struct decoder *d)
 {
@@ -255,7 +259,7 @@ static void get_strings(struct decoder *d)
 		const char *stop = memchr(p, '\n', end - p);
 		size_t length = (stop ? stop : end) - p;
 
-		*vec_push(&d->strings) = strings_add_n(d->profile->strings, p, length);
+		*vec_push(&d->strings) = strings_add_n(d->names, p, length);
 		p += length + 1;
 	}
 }
@@ -287,72 +291,143 @@ static void get_functions(struct decoder *d)
 	for (uint32_t i = 0; i < n && !c->bad; i++)
 		get_below(c, UINT16_MAX + 1);
 	for (uint32_t i = 0; i < n && !c->bad; i++)
-		*vec_push(&d->frames) = threads[i] ? THREAD_FRAME :
-						     profile_frame_id(d->profile, frames[i].name, frames[i].binary,
-								      frames[i].kind);
+		*vec_push(&d->frames) = threads[i] ? (struct profile_frame){0} : frames[i];
 }
 
-/* The nodes of the path from the root to the one at hand; its length is the depth. */
-static void get_nodes(struct decoder *d)
+/* The records of all nodes, still in columns. */
+struct nodes {
+	uint32_t n, *function, *up;
+	uint64_t *self, *before;
+	uint64_t root_self;
+};
+
+static bool add_to(uint64_t *sum, uint64_t v)
+{
+	return !__builtin_add_overflow(*sum, v, sum);
+}
+
+static void get_nodes(struct decoder *d, struct nodes *v)
 {
 	struct cursor *c = &d->cursor;
+	uint64_t total = d->profile ? profile_total(d->profile) : 0, before = 0;
+	uint32_t depth = 0;
+
+	v->n = get_number(c);
+	v->function = xcalloc((size_t)v->n + 1, sizeof(*v->function));
+	v->up = xcalloc((size_t)v->n + 1, sizeof(*v->up));
+	v->self = xcalloc((size_t)v->n + 1, sizeof(*v->self));
+	v->before = xcalloc((size_t)v->n + 1, sizeof(*v->before));
+	for (uint32_t i = 0; i < v->n && !c->bad; i++)
+		v->function[i] = get_below(c, d->frames.n);
+	for (uint32_t i = 0; i < v->n && !c->bad; i++) {
+		v->up[i] = get_below(c, depth + 1);
+		depth += 1 - v->up[i];
+	}
+	for (uint32_t i = 0; i < v->n && !c->bad; i++) {
+		v->self[i] = get(c);
+		c->bad |= !add_to(&total, v->self[i]);
+	}
+	for (uint32_t i = 0; i < v->n && !c->bad && d->flags & ISLAND_BASELINE; i++) {
+		v->before[i] = get(c);
+		c->bad |= !add_to(&before, v->before[i]);
+	}
+	v->root_self = get(c);
+	c->bad |= !add_to(&total, v->root_self) || c->p != c->end;
+}
+
+/* Into a profile: `path` holds the nodes from the root to the one at hand; its length is the depth. */
+static void add_samples(struct decoder *d, const struct nodes *v)
+{
 	struct profile *p = d->profile;
-	uint32_t n = get_number(c), thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
-	auto_free uint32_t *function = xcalloc((size_t)n + 1, sizeof(*function));
-	auto_free uint32_t *node = xcalloc((size_t)n + 1, sizeof(*node));
+	uint32_t thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
 	VEC(uint32_t) path = {0};
-	uint64_t total = profile_total(p);
 
-	for (uint32_t i = 0; i < n && !c->bad; i++)
-		function[i] = get_below(c, d->frames.n);
 	*vec_push(&path) = 0;
-	for (uint32_t i = 0; i < n && !c->bad; i++) {
-		uint32_t up = get_below(c, path.n), frame;
+	for (uint32_t i = 0; i < v->n; i++) {
+		const struct profile_frame *f = &d->frames.v[v->function[i]];
+		uint32_t node;
 
-		if (c->bad)
-			break;
-		path.n -= up;
-		frame = d->frames.v[function[i]];
-		node[i] = path.v[path.n - 1];
-		if (frame != THREAD_FRAME)
-			node[i] = profile_node(p, node[i], frame);
-		*vec_push(&path) = node[i];
+		path.n -= v->up[i];
+		node = path.v[path.n - 1];
+		if (f->name)
+			node = profile_node(p, node, profile_frame_id(p, f->name, f->binary, f->kind));
+		*vec_push(&path) = node;
+		if (v->self[i])
+			profile_add(p, thread, node, v->self[i]);
 	}
-	for (uint32_t i = 0; i < n && !c->bad; i++) {
-		uint64_t self = get(c);
-
-		c->bad |= __builtin_add_overflow(total, self, &total);
-		if (self && !c->bad)
-			profile_add(p, thread, node[i], self);
-	}
-	for (uint32_t i = 0; i < n && !c->bad && d->flags & ISLAND_BASELINE; i++)
-		get(c);
-	total = get(c);
-	if (total && !c->bad)
-		profile_add(p, thread, 0, total);
+	if (v->root_self)
+		profile_add(p, thread, 0, v->root_self);
 	vec_free(&path);
+}
+
+/* Into a tree: `path` holds how many frames the stack has at each depth, which threads left aside do not add to. */
+static void build(struct decoder *d, const struct nodes *v)
+{
+	struct tree_builder *b = d->builder;
+	VEC(size_t) path = {0};
+
+	if (d->flags & ISLAND_FOLDED)
+		tree_builder_folded(b);
+	if (d->flags & ISLAND_THOUSANDTHS)
+		tree_builder_thousandths(b);
+	*vec_push(&path) = 0;
+	tree_builder_count(b, v->root_self);
+	for (uint32_t i = 0; i < v->n; i++) {
+		const struct profile_frame *f = &d->frames.v[v->function[i]];
+		size_t depth;
+
+		path.n -= v->up[i];
+		depth = path.v[path.n - 1];
+		tree_builder_keep(b, depth);
+		if (f->name)
+			tree_builder_push(b, f->name, f->binary, f->kind);
+		*vec_push(&path) = depth + (f->name != 0);
+		if (v->self[i])
+			tree_builder_count(b, v->self[i]);
+		if (v->before[i])
+			tree_builder_count_baseline(b, v->before[i]);
+	}
+	vec_free(&path);
+}
+
+static int decode(struct decoder *d, const struct buf *payload, struct error *err)
+{
+	struct nodes v = {0};
+	uint64_t version;
+
+	d->cursor.p = (const unsigned char *)payload->v;
+	d->cursor.end = d->cursor.p + payload->n;
+	version = get(&d->cursor);
+	d->flags = get_below(&d->cursor, UINT32_MAX);
+	if (version != ISLAND_VERSION)
+		d->cursor.bad = true;
+	if (!d->cursor.bad)
+		get_strings(d);
+	if (!d->cursor.bad)
+		get_functions(d);
+	if (!d->cursor.bad)
+		get_nodes(d, &v);
+	if (!d->cursor.bad && d->builder)
+		build(d, &v);
+	else if (!d->cursor.bad)
+		add_samples(d, &v);
+	free(v.function);
+	free(v.up);
+	free(v.self);
+	free(v.before);
+	vec_free(&d->strings);
+	vec_free(&d->frames);
+	if (d->cursor.bad)
+		return error_set(err, -EBADMSG, "the data of this flame graph is damaged, or of another version");
+	return 0;
 }
 
 int island_decode(struct profile *p, const void *payload, size_t n, struct error *err)
 {
-	const unsigned char *bytes = payload;
-	struct decoder d = {.cursor = {bytes, bytes + n, false}, .profile = p};
-	uint64_t version = get(&d.cursor);
+	struct decoder d = {.names = p->strings, .profile = p};
+	struct buf bytes = {.v = (char *)payload, .n = n};
 
-	d.flags = get_below(&d.cursor, UINT32_MAX);
-	if (version != ISLAND_VERSION)
-		d.cursor.bad = true;
-	if (!d.cursor.bad)
-		get_strings(&d);
-	if (!d.cursor.bad)
-		get_functions(&d);
-	if (!d.cursor.bad)
-		get_nodes(&d);
-	vec_free(&d.strings);
-	vec_free(&d.frames);
-	if (d.cursor.bad || d.cursor.p != d.cursor.end)
-		return error_set(err, -EBADMSG, "the data of this flame graph is damaged, or of another version");
-	return 0;
+	return decode(&d, &bytes, err);
 }
 
 /* RFC 4648. */
@@ -431,11 +506,11 @@ static bool inflate_all(struct buf *out, const struct buf *packed)
 	return ret == Z_STREAM_END;
 }
 
-int island_read(struct profile *p, const char *file, size_t n, struct error *err)
+/* Finds the island and appends its payload. */
+static int read_payload(struct buf *payload, const char *file, size_t n, struct error *err)
 {
-	static const char *const damaged = "the data of this flame graph is damaged";
 	const char *end = file + n;
-	struct buf packed = {0}, payload = {0};
+	struct buf packed = {0};
 	int ret = -ENODATA;
 
 	while ((file = memmem(file, end - file, CLASS, strlen(CLASS)))) {
@@ -446,13 +521,40 @@ int island_read(struct profile *p, const char *file, size_t n, struct error *err
 			break;
 		file = stop;
 	}
+	buf_puts(payload, "");
 	if (ret == -ENODATA)
 		error_set(err, ret, "there is no data in this file: it is no flame graph of ours, or one without script");
-	else if (ret || !packed.n || !inflate_all(&payload, &packed))
-		ret = error_set(err, -EBADMSG, "%s", damaged);
-	else
-		ret = island_decode(p, payload.v ? payload.v : "", payload.n, err);
+	else if (ret || !packed.n || !inflate_all(payload, &packed))
+		ret = error_set(err, -EBADMSG, "the data of this flame graph is damaged");
 	buf_free(&packed);
+	return ret;
+}
+
+static int read_island(struct decoder *d, const char *file, size_t n, struct error *err)
+{
+	struct buf payload = {0};
+	int ret = read_payload(&payload, file, n, err);
+
+	ret = ret ? ret : decode(d, &payload, err);
 	buf_free(&payload);
 	return ret;
+}
+
+int island_read(struct profile *p, const char *file, size_t n, struct error *err)
+{
+	struct decoder d = {.names = p->strings, .profile = p};
+
+	return read_island(&d, file, n, err);
+}
+
+struct tree *island_tree(const struct profile *p, const struct view *view, const char *file, size_t n, struct error *err)
+{
+	struct decoder d = {.names = p->strings, .builder = tree_builder_new(p, view)};
+	int ret = read_island(&d, file, n, err);
+	struct tree *t = tree_builder_end(d.builder);
+
+	if (!ret)
+		return t;
+	tree_free(t);
+	return NULL;
 }

@@ -33,6 +33,8 @@ enum island_flags {
 	ISLAND_BASELINE = 1,
 	ISLAND_THREADS = 2, /* frames at depth 2 are threads */
 	ISLAND_ASIDE = 4,   /* and are there to choose from: the stacks as asked for are without them */
+	ISLAND_FOLDED = 8,  /* the names are those of folded text */
+	ISLAND_THOUSANDTHS = 16, /* the unit of all counts */
 };
 
 /* The payload of a tree; `f` is functions_make()'s of the same tree. ISLAND_BASELINE is set where the tree has one. */
@@ -49,5 +51,11 @@ void island_write(struct buf *out, const struct buf *payload);
 
 /* Finds the island in the bytes of a flame graph file (SVG or HTML) and decodes it. -ENODATA: there is none. */
 int island_read(struct profile *p, const char *file, size_t n, struct error *err);
+
+/*
+ * The same, as a tree with all that it was encoded from but the highlights, under the patterns of the view. Its names are
+ * in the strings of `p`. NULL after an error.
+ */
+struct tree *island_tree(const struct profile *p, const struct view *view, const char *file, size_t n, struct error *err);
 
 #endif
