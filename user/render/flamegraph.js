@@ -405,7 +405,7 @@
 				for (const b of level) {
 					let x = b.x, run = 0, inRun = 0, mark = false;
 					const flush = () => {
-						if (run >= minPixels)
+						if (run >= minPixels || mark)
 							next.push({ g: null, x: x - run, w: run, total: inRun, mark });
 						run = inRun = 0;
 						mark = false;
@@ -425,7 +425,7 @@
 					}
 					flush();
 				}
-				count += next.length;
+				count += next.length - 1;
 				level = next;
 			}
 			if (!level.length)
