@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "render/flamegraph.h"
 #include "render/folded.h"
+#include "render/format.h"
 #include "render/island.h"
 #include "render/palette.h"
 
@@ -28,14 +29,16 @@ static const char help[] =
 	"\n"
 	"Folded stacks (FILE or standard input) -> an SVG flame graph on standard output.\n"
 	"\n"
-	"  -o, --output FILE      write FILE instead of standard output\n"
+	"  -o, --output FILE      write FILE instead of standard output; a web page when it ends in .html\n"
+	"      --static           a still picture with tooltips, without script and data\n"
+	"      --csp              print the Content-Security-Policy under which these files work, and nothing else\n"
 	"      --extract          FILE is a flame graph of ours: give its folded stacks back\n"
 	"      --title TEXT       title (default: Flame graph)\n"
 	"      --subtitle TEXT    second line\n"
 	"      --notes TEXT       a line below the graph\n"
 	"      --width PX         fixed width (default: as wide as the window)\n"
 	"      --height PX        height of a frame (default: font size + 6)\n"
-	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 0.1)\n"
+	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 0.5)\n"
 	"      --fontsize PX      (default 12)\n"
 	"      --fonttype FONT    CSS font family of labels, of fixed width (default: monospace)\n"
 	"      --countname TEXT   what the counts are (default: samples)\n"
@@ -74,6 +77,8 @@ enum option_id {
 	OPT_FLAMECHART,
 	OPT_NEGATE,
 	OPT_EXTRACT,
+	OPT_STATIC,
+	OPT_CSP,
 	OPT_NO_EFFECT,
 };
 
@@ -99,6 +104,8 @@ static const struct option long_options[] = {
 	{"flamechart", no_argument, NULL, OPT_FLAMECHART},
 	{"negate", no_argument, NULL, OPT_NEGATE},
 	{"extract", no_argument, NULL, OPT_EXTRACT},
+	{"static", no_argument, NULL, OPT_STATIC},
+	{"csp", no_argument, NULL, OPT_CSP},
 	{"hash", no_argument, NULL, OPT_NO_EFFECT},
 	{"random", no_argument, NULL, OPT_NO_EFFECT},
 	{"cp", no_argument, NULL, OPT_NO_EFFECT},
@@ -117,6 +124,7 @@ struct flame_options {
 	struct patterns *patterns; /* the view's */
 	bool negate;
 	bool extract; /* the input is a flame graph, the output folded stacks */
+	bool csp;
 };
 
 /* A finite decimal number in [0, max], "12" or "0.5"; strtod() would take "inf" and "0x1p9" too. */
@@ -204,6 +212,10 @@ static bool take(struct flame_options *o, int id, const char *arg)
 		return o->view.in_order = true;
 	case OPT_EXTRACT:
 		return o->extract = true;
+	case OPT_STATIC:
+		return g->no_script = true;
+	case OPT_CSP:
+		return o->csp = true;
 	case OPT_NEGATE:
 		return o->negate = true;
 	default:
@@ -245,6 +257,7 @@ static int parse(struct flame_options *o, int argc, char **argv)
 	}
 	if (optind < argc && strcmp(argv[optind], "-"))
 		o->input = argv[optind];
+	o->graph.html = o->output && format_by_path(o->output) == &html_format;
 	return 0;
 }
 
@@ -342,6 +355,8 @@ static int cmd_flame(int argc, char **argv)
 	o.view.patterns = o.patterns;
 	if (status < 0) {
 		status = fputs(help, stdout) < 0;
+	} else if (!status && o.csp) {
+		status = puts(flamegraph_csp) < 0;
 	} else if (!status && (o.extract ? extract(&o, &err) : convert(&o, &err))) {
 		log_error("%s", err.text);
 		status = 1;

@@ -127,7 +127,7 @@ static struct path *path_of(struct pen *p, struct paint paint)
 
 /*
  * A wide box is a smaller rectangle with a round-joined stroke of its own colour, which makes round corners of one in
- * twenty bytes. Half a pixel at the right keeps neighbours apart.
+ * twenty bytes; a narrow one is a line as thick as a row is high. Half a pixel at the right keeps neighbours apart.
  */
 static void add_box(struct pen *p, const struct layout_box *box)
 {
@@ -145,10 +145,12 @@ static void add_box(struct pen *p, const struct layout_box *box)
 	add_tenths(d, wide ? y + 15 : y);
 	buf_putc(d, 'h');
 	add_tenths(d, wide ? end - x - 36 : end - x > 12 ? end - x - 6 : end - x);
+	if (!wide)
+		return;
 	buf_putc(d, 'v');
-	add_tenths(d, wide ? height - 30 : height);
+	add_tenths(d, height - 30);
 	buf_putc(d, 'H');
-	add_tenths(d, wide ? x + 15 : x);
+	add_tenths(d, x + 15);
 	buf_putc(d, 'z');
 }
 
@@ -173,7 +175,11 @@ static void add_label(struct pen *p, const struct layout_box *box)
 
 static void add_paths(struct pen *p, int narrow)
 {
-	buf_printf(p->out, "<g class=\"%c\">\n", "wt"[narrow]);
+	if (narrow)
+		buf_printf(p->out, "<g class=\"t\" stroke-width=\"%u\" transform=\"translate(0 %g)\">\n", p->b->pitch - 1,
+			   (p->b->pitch - 1) / 2.0);
+	else
+		buf_puts(p->out, "<g class=\"w\">\n");
 	for (size_t i = 0; i < p->paths.n; i++) {
 		struct path *path = &p->paths.v[i];
 
