@@ -79,6 +79,8 @@
 		fn[i]++;
 	const self = column(N - 1, Float64Array, 1), before = flags & 1 ? column(N - 1, Float64Array, 1) : null;
 	self[0] = number();
+	if (before)
+		before[0] = number();
 	const parent = new Uint32Array(N), end = new Uint32Array(N);
 	for (let i = 1; i < N; i++) {
 		let p = i - 1;

@@ -12,8 +12,8 @@
  *		function; up: how many levels to go up from the node before it to reach its parent (0: it is the parent;
  *		the first node starts at the root, which has no record); self; with ISLAND_BASELINE: self before
  *
- * The root's own samples (stacks without a frame) are a last number.  Columns compress better than records. Functions
- * are in order of how often they occur, so most node records take a byte or two per column.
+ * The root's own samples (stacks without a frame) are a last number, with ISLAND_BASELINE those before are another.
+ * Columns compress better than records. Functions are in order of how often they occur, so most node records take a byte or two per column.
  *
  * In the file the text stands in elements of class "island", in order, none longer than ISLAND_PART: XML parsers bound
  * one text node to 10 MB.

@@ -11,6 +11,8 @@ struct part {
 	size_t n;
 };
 
+#define EMPTY ((struct part){"", 0})
+
 /* A sample's first line, taken apart. */
 struct header {
 	struct part comm, event, rest; /* rest: what is behind the event */
@@ -170,7 +172,7 @@ static bool parse_u64(struct part w, uint64_t *ret)
  */
 static bool split_at(struct part line, bool (*is)(struct part), bool strict, struct part *before, struct part *after)
 {
-	struct part rest = line, word = first_word(&rest), last = {0};
+	struct part rest = line, word = first_word(&rest), last = EMPTY;
 
 	for (; word.n; last = word, word = first_word(&rest)) {
 		if (!is(word) || (strict && last.n && !is_pid(last) && !is_cpu(last)))
@@ -230,9 +232,9 @@ static bool has_anchor(struct part line)
 
 static void take_header(struct header *h, struct part line)
 {
-	struct part who = line, what = {0};
+	struct part who = line, what = EMPTY;
 
-	*h = (struct header){.period = 1};
+	*h = (struct header){EMPTY, EMPTY, EMPTY, EMPTY, EMPTY, .period = 1};
 	h->sure = split_at(line, is_time, true, &who, &what) || split_at(line, is_cpu, true, &who, &what) ||
 		  split_at(line, is_time, false, &who, &what);
 	if (!h->sure) {
@@ -406,7 +408,7 @@ static bool take_frame(struct perf_script *r, struct part line)
 	/* "add (/bin/x)" is a function, "7f12ab (/bin/x)" is not. */
 	if (!address.n || hex < address.n || (address.n < 5 && (!rest.n || *rest.s == '('))) {
 		rest = trimmed(line);
-		address = (struct part){"", 0};
+		address = EMPTY;
 	}
 	start = find_binary(rest);
 	symbol = trimmed((struct part){rest.s, start});
@@ -416,7 +418,7 @@ static bool take_frame(struct perf_script *r, struct part line)
 	kind = kind_of(address, binary);
 	if (!symbol.n || equals(symbol, "[unknown]")) {
 		buf_truncate(&r->name, 0);
-		name_unknown(r, address, equals(binary, "[unknown]") ? (struct part){"", 0} : binary);
+		name_unknown(r, address, equals(binary, "[unknown]") ? EMPTY : binary);
 		symbol = (struct part){r->name.v, r->name.n};
 	} else if (kind == FRAME_JIT && is_map_file(binary)) {
 		add_compiled(r, symbol);
@@ -566,7 +568,7 @@ static bool begin_bare(struct perf_script *r, struct part line)
 	r->open = true;
 	r->sure = true;
 	r->header_line = r->line;
-	r->wanted = is_wanted(r, (struct part){"", 0});
+	r->wanted = is_wanted(r, EMPTY);
 	r->period = 1;
 	buf_truncate(&r->root, 0);
 	buf_truncate(&r->rest, 0);
