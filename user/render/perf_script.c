@@ -396,21 +396,44 @@ static void add_compiled(struct perf_script *r, struct part symbol)
 	vec_free(&names);
 }
 
+/*
+ * Takes the address off that a frame's line starts with. perf pads it to 16 columns behind a tab; elsewhere short words of
+ * these letters are taken for names, unless a name follows. Empty: there is none.
+ */
+static struct part take_address(struct part *line)
+{
+	bool tab = line->n && *line->s == '\t';
+	const char *start = line->s;
+	struct part rest = *line, word = first_word(&rest);
+	size_t hex = 0;
+
+	while (hex < word.n && is_hex(word.s[hex]))
+		hex++;
+	if (!hex || hex < word.n)
+		return EMPTY;
+	if (hex < 5 && !(tab && word.s + word.n == start + 17) && (!rest.n || *rest.s == '('))
+		return EMPTY;
+	*line = rest;
+	return word;
+}
+
+/* Is it an address without doubt? */
+static bool is_address(struct part line)
+{
+	const char *start = line.s;
+	bool tab = line.n && *start == '\t';
+	struct part address = take_address(&line);
+
+	return address.n >= 5 || (address.n && tab && address.s + address.n == start + 17);
+}
+
 /* ADDRESS SYMBOL (BINARY), any two of which may be missing. */
 static bool take_frame(struct perf_script *r, struct part line)
 {
-	struct part rest = line, address = first_word(&rest), symbol, binary = {"", 0};
-	size_t hex = 0, start;
+	struct part address = take_address(&line), rest = trimmed(line), symbol, binary = EMPTY;
+	size_t start = find_binary(rest);
 	enum frame_kind kind;
 
-	while (hex < address.n && is_hex(address.s[hex]))
-		hex++;
-	/* "add (/bin/x)" is a function, "7f12ab (/bin/x)" is not. */
-	if (!address.n || hex < address.n || (address.n < 5 && (!rest.n || *rest.s == '('))) {
-		rest = trimmed(line);
-		address = EMPTY;
-	}
-	start = find_binary(rest);
 	symbol = trimmed((struct part){rest.s, start});
 	if (start < rest.n)
 		binary = (struct part){rest.s + start + 1, rest.n - start - 2};
@@ -526,17 +549,6 @@ static bool is_sample(const struct header *h)
 	return !starts(h->rest, "PERF_RECORD_") && !starts(h->event, "PERF_RECORD_");
 }
 
-/* Is the first word an address, which short words of these letters are not? */
-static bool is_address(struct part line)
-{
-	struct part word = first_word(&line);
-	size_t hex = 0;
-
-	while (hex < word.n && is_hex(word.s[hex]))
-		hex++;
-	return hex == word.n && hex >= 5;
-}
-
 static bool begin_sample(struct perf_script *r, struct part line)
 {
 	struct header h;
@@ -578,14 +590,19 @@ static bool begin_bare(struct perf_script *r, struct part line)
 /* A source line below its frame (-F srcline): two spaces in, where frames have a tab. */
 static bool is_source_line(struct part line)
 {
-	struct part rest = line, word = first_word(&rest);
-	const char *colon = memrchr(word.s, ':', word.n);
+	struct part text = trimmed(line);
+	size_t i = text.n;
 
-	if (!starts(line, "  ") || starts(line, "   ") || rest.n)
+	if (!starts(line, "  ") || starts(line, "   ") || is_address(line))
 		return false;
-	if (colon && colon + 1 < word.s + word.n)
-		return digits(word, colon + 1 - word.s) == word.n - (colon + 1 - word.s);
-	return ends(word, "]") && memchr(word.s, '[', word.n) > (const void *)word.s;
+	if (ends(text, "]")) { /* BINARY[ADDRESS] */
+		for (i--; i && is_hex(text.s[i - 1]);)
+			i--;
+		return i && text.s[i - 1] == '[';
+	}
+	while (i && is_digit(text.s[i - 1]))
+		i--;
+	return i && i < text.n && text.s[i - 1] == ':';
 }
 
 static void take_line(void *reader, const char *text, size_t n)
