@@ -146,6 +146,8 @@ subtest 'collapse' => sub {
 	like($r->{err}, qr/left out 1 samples of events other than cycles/, 'another event is told');
 	is(collapse($script, '--event', 'page-faults', '--pid')->{out}, "sh-12;main 7\n", '--event, --pid');
 	is(collapse($script, '--samples', '--hide', 'main', '--all', '--kernel')->{out}, "my_app;[libc.so.6];f(int, char) 1\nsh;do_x_[k] 1\n", '--samples, views');
+	like(collapse($script, '--samples', '--ignore', 'libc', '--all')->{err}, qr/left out 1 of 2 samples: ignored=1 out of focus=0 without root=0/,
+		'what was ignored is told');
 	like(collapse("Some words\n$script")->{err}, qr/left out 1 lines that are not of perf script, the first is line 1/, 'other text is counted');
 	for my $bad (["a;b 3\n"], [''], [$script, '--event', 'nosuch']) {
 		my $r = collapse(@$bad);

@@ -125,6 +125,7 @@ static void names_that_are_missing(void **state)
 {
 	expect_frame("7f0000001000 [unknown] (/usr/lib/libc.so.6)", "[libc.so.6]");
 	expect_frame("7f0000001000 [unknown] ([unknown])", "[unknown]");
+	expect_frame("8b48d28548c03145 [unknown] ([unknown])", "[unknown]");
 	expect_frame("7f0000001000 (/usr/lib/libc.so.6)", "[libc.so.6]");
 	expect_frame("7f0000001000", "[unknown]");
 	expect_frame("ffffffff81000000 [unknown] ([kernel.kallsyms])", "[kernel.kallsyms]_[k]");
@@ -157,6 +158,8 @@ static void java_inlines_in_one_symbol(void **state)
 	expect_frame("7f0000001000 Lorg/a/B;::run->Lorg/a/C;::get->Ljava/lang/String;::length (/tmp/perf-1.map)",
 		     "org/a/B:::run_[j];org/a/C:::get_[i];java/lang/String:::length_[i]");
 	expect_frame("7f0000001000 Interpreter (/tmp/perf-1.map)", "Interpreter_[j]");
+	expect_frame("7f0000001000 LazyCompile:*run /app/x.js:39 (/tmp/perf-1.map)", "LazyCompile:*run /app/x.js:39_[j]");
+	expect_frame("7f0000001000 Lio/netty/B;.run (/tmp/perf-1.map)", "io/netty/B:.run_[j]");
 	expect_frame("7f0000001000 LBusy;::main (/tmp/perf-1.map)", "LBusy:::main_[j]");
 }
 

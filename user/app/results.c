@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/results.h"
 
+#include "app/view_options.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -211,6 +212,12 @@ void results_summary(const struct profile *p, const struct record_options *o, co
 	struct buf out = {0};
 
 	top_write(&out, p, &all, TOP_ROWS, terminal_width());
+	if (o->patterns) {
+		struct tree *t = tree_new(p, &all);
+
+		view_report(&out, t);
+		tree_free(t);
+	}
 	for (const char *line = written->v; line && *line;) {
 		size_t n = strcspn(line, "\n");
 

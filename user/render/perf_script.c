@@ -332,8 +332,8 @@ static enum frame_kind kind_of(struct part address, struct part binary)
 		return FRAME_INLINE;
 	if (is_jit(binary))
 		return FRAME_JIT;
-	/* The upper half of the addresses is the kernel's on every 64-bit machine. */
-	if (is_kernel(binary) || (address.n == 16 && *address.s >= '8'))
+	/* The upper half of the addresses is the kernel's on every 64-bit machine; garbage seldom looks like it. */
+	if (is_kernel(binary) || (address.n == 16 && starts(address, "ffff")))
 		return FRAME_KERNEL;
 	return FRAME_USER;
 }
@@ -372,6 +372,16 @@ static void add_frame(struct perf_script *r, struct part name, enum frame_kind k
 		*vec_push(&r->frames) = (struct frame){strings_add_n(r->profile->strings, name.s, name.n), kind};
 }
 
+/* "Ljava/lang/String;::length" is, "LazyCompile:*run /app/x.js" is not. */
+static bool is_java_class(struct part name)
+{
+	size_t i = 0;
+
+	while (i < name.n && !strchr(";:. /", name.s[i]))
+		i++;
+	return starts(name, "L") && i < name.n && name.s[i] == '/';
+}
+
 /*
  * A JIT compiler's map can say "outer->inner->innermost" of one address: the later ones were inlined. Java's agent writes
  * class names as the virtual machine does, "Ljava/lang/String;::length"; people know them without the L.
@@ -385,7 +395,7 @@ static void add_compiled(struct perf_script *r, struct part symbol)
 		struct part name = {symbol.s, arrow ? (size_t)(arrow - symbol.s) : symbol.n};
 		size_t used = name.n + (arrow ? 2 : 0);
 
-		if (starts(name, "L") && memchr(name.s, '/', name.n))
+		if (is_java_class(name))
 			name.s++, name.n--;
 		*vec_push(&names) = name;
 		symbol.s += used;
