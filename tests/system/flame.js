@@ -70,7 +70,7 @@ async function on(name, file, options, drive) {
 		await page.addInitScript(helpers);
 		await page.goto(base + file);
 		if (options.javaScriptEnabled !== false && !options.still)
-			await page.waitForSelector("svg.flamegraph.live", { timeout: 30000, state: "attached" });
+			await page.waitForSelector("svg.flamegraph.live", { timeout: 10000, state: "attached" });
 		await drive(page, c);
 		if (!complaints)
 			is(said, [], "nothing on the console");
