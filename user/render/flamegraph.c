@@ -33,7 +33,7 @@ const char flamegraph_csp[] = "default-src 'none'; style-src 'unsafe-inline'; sc
 #include "user/render/flamegraph.js.sha256"
 			      "'";
 
-const struct flamegraph_options flamegraph_defaults = {.count_name = "samples", .min_width = 0.5, .factor = 1};
+const struct flamegraph_options flamegraph_defaults = {.count_name = "samples", .min_width = 1, .factor = 1};
 
 struct drawing {
 	struct buf *out;

@@ -28,7 +28,7 @@
 	const html = (to, tag, attributes, text) => add(to, tag, attributes, text, XHTML);
 	const graph = one(".graph"), cfg = graph.dataset, svgWidth = +svg.getAttribute("width");
 	const pitch = +cfg.pitch, font = parseFloat(graph.getAttribute("font-size")), factor = +cfg.factor, unit = cfg.unit;
-	const fluid = svg.hasAttribute("data-fluid"), minPixels = max(+cfg.min, 0.3), textY = (pitch - 1 + font * 0.7) / 2;
+	const fluid = svg.hasAttribute("data-fluid"), minPixels = +cfg.min === 1 ? 0.5 : max(+cfg.min, 0.3), textY = (pitch - 1 + font * 0.7) / 2;
 
 	// --- The tree: nodes in preorder, node 0 is the root, end[i] is behind the last node that i's subtree holds.
 
@@ -53,24 +53,24 @@
 				return v;
 		}
 	};
-	const column = (n, Type, first) => {
-		const a = new Type(n + first);
-		for (let i = first; i < n + first; i++)
+	const column = (n, Type) => {
+		const a = new Type(n + 1);
+		for (let i = 1; i <= n; i++)
 			a[i] = number();
 		return a;
 	};
 	number();
 	const flags = number(), textBytes = number();
 	const strings = new TextDecoder().decode(bytes.subarray(at, at += textBytes)).split("\n");
-	// Function 0 is the root's.
-	strings.push("all");
-	const F = number() + 1, name = column(F - 1, Uint32Array, 1), binary = column(F - 1, Uint32Array, 1);
-	const kind = column(F - 1, Uint8Array, 1), highlight = column(F - 1, Uint16Array, 1);
-	name[0] = strings.length - 1;
-	const N = number() + 1, fn = column(N - 1, Uint32Array, 1), up = column(N - 1, Uint32Array, 1);
-	for (let i = 1; i < N; i++)
-		fn[i]++;
-	const self = column(N - 1, Float64Array, 1), before = flags & 1 ? column(N - 1, Float64Array, 1) : null;
+	// Function 0 is the root's, string 0 its name.
+	strings.unshift("all");
+	const news = n => {
+		let next = 0;
+		return column(n, Uint32Array).map((v, i) => i && (v || ++next));
+	};
+	const F = number() + 1, name = news(F - 1), binary = column(F - 1, Uint32Array), kind = column(F - 1, Uint8Array);
+	const highlight = column(F - 1, Uint16Array), N = number() + 1, fn = news(N - 1), up = column(N - 1, Uint32Array);
+	const self = column(N - 1, Float64Array), before = flags & 1 ? column(N - 1, Float64Array) : null;
 	self[0] = number();
 	const parent = new Uint32Array(N), end = new Uint32Array(N);
 	for (let i = 1; i < N; i++) {
@@ -450,7 +450,7 @@
 		if (state.colour === "name")
 			return "b" + shade(s);
 		if (state.colour === "binary")
-			return binary[f] ? "b" + shade(strings[binary[f] - 1]) : "x";
+			return binary[f] ? "b" + shade(strings[binary[f]]) : "x";
 		return "ukijnu"[kind[f]] + shade(s);
 	}
 	const round = v => Math.round(v * 10) / 10;
@@ -475,14 +475,14 @@
 			for (const b of row) {
 				if (b.g)
 					expand(b.g);
-				const wide = b.w >= 5 && pitch > 5, key = (b.above ? "a" : "") + (wide ? "w " : "t ") + paint(b);
+				const wide = b.w >= 5 && pitch > 5, x = Math.round(b.x), key = (b.above ? "a" : "") + (wide ? "w " : "t ") + paint(b);
 				d[key] = (d[key] || "") + (wide ?
-					"M" + round(b.x + 1.5) + " " + (y + 1.5) + "h" + round(b.w - 3.6) + "v" + (pitch - 4) + "H" + round(b.x + 1.5) + "z" :
+					"M" + (x + 1) + " " + (y + 1) + "h" + (Math.round(b.x + b.w) - x - 3) + "v" + (pitch - 3) + "H" + (x + 1) + "z" :
 					"M" + round(b.x) + " " + y + "h" + round(b.w > 1.2 ? b.w - 0.6 : max(b.w, 0.3)));
-				const s = b.g && b.w >= 26 && used < MAX_LABELS ? fit(nameOf(b.g.f), floor((b.w - 9) / advance)) : "";
+				const s = b.g && b.w >= 38 && used < MAX_LABELS ? fit(nameOf(b.g.f), floor((b.w - 9) / advance)) : "";
 				if (s) {
 					const t = texts[used] || add(labels, "text");
-					set(t, { x: round(b.x + 4), y: y + textY, class: hit && hit[b.g.f] ? "on" : "" });
+					set(t, { x: x + 4, y: floor(y + textY), class: hit && hit[b.g.f] ? "on" : "" });
 					if (t.textContent !== s)
 						t.textContent = s;
 					used++;
@@ -520,7 +520,7 @@
 		if (!g)
 			return count(b.total) + " " + unit + ", " + share(b.total, n);
 		if (binary[g.f])
-			parts.push(strings[binary[g.f] - 1]);
+			parts.push(strings[binary[g.f]]);
 		if (KINDS[kind[g.f]])
 			parts.push(KINDS[kind[g.f]]);
 		parts.push(count(g.total) + " " + unit + ", " + share(g.total, n) + (g.f && factor === 1 && n ? " (" +
