@@ -47,7 +47,7 @@ function helpers() {
 }
 
 const args = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update --disable-sync";
-let browser, base;
+let browser, base, failures = 0;
 const served = http.createServer((request, response) => {
 	const name = path.basename(request.url.split(/[?#]/)[0]), file = path.join(dir, name), type = TYPES[path.extname(name)];
 	if (name === "favicon.ico")
@@ -76,8 +76,11 @@ async function on(name, file, options, drive) {
 			is(said, [], "nothing on the console");
 	} catch (e) {
 		tell(false, "ran to its end", String(e.stack || e), "");
+		failures++;
 	}
 	await c.close();
+	if (failures > 4) // each has waited for what does not come
+		throw new Error("most of it fails");
 }
 const click = async (page, text, button = "left") => {
 	const p = await page.evaluate(t => {
@@ -505,4 +508,7 @@ const tests = {
 	await browser.close();
 	served.close();
 	console.log(JSON.stringify({ test: "the driver", ok: true, name: "ran to its end" }));
-})();
+})().catch(e => {
+	console.error(e);
+	process.exit(1);
+});

@@ -444,8 +444,8 @@ static void labels_can_be_read_on_every_colour(void **state)
 	static const unsigned text[] = {0x1f1a17, 0xf3efea};
 	struct buf svg = draw_text("a 1\n", NULL), css = {0};
 
-	assert_has(&svg, ".flamegraph .graph text{fill:#1f1a17;");
-	assert_has(&svg, ".flamegraph .graph text{fill:#f3efea}");
+	assert_has(&svg, ".fl .graph text{fill:#1f1a17;");
+	assert_has(&svg, ".fl .graph text{fill:#f3efea}");
 	buf_free(&svg);
 	for (int dark = 0; dark < 2; dark++) {
 		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -143,18 +143,12 @@ static void add_box(struct pen *p, const struct layout_box *box)
 	bool wide = end - x >= WIDE && b->pitch > 5;
 	struct buf *d = &path_of(p, paint_of(p, box))->d[!wide];
 
-	if (wide) {
-		x = pixels(x);
-		end = pixels(end);
+	x = pixels(x);
+	end = pixels(end) > x ? pixels(end) : x + 1;
+	if (wide)
 		buf_printf(d, "M%" PRIu64 " %uh%" PRIu64 "v%uH%" PRIu64 "z", x + 1, y + 1, end - x - 3, b->pitch - 3, x + 1);
-		return;
-	}
-	if (end - x < 3) /* what is less than a pixel is still seen as a shade of one */
-		end = x + 3;
-	buf_putc(d, 'M');
-	add_tenths(d, x);
-	buf_printf(d, " %uh", y);
-	add_tenths(d, end - x > 12 ? end - x - 6 : end - x);
+	else
+		buf_printf(d, "M%" PRIu64 " %uh%" PRIu64, x, y, end - x > 2 ? end - x - 1 : 1);
 }
 
 static void add_label(struct pen *p, const struct layout_box *box)
@@ -171,7 +165,7 @@ static void add_label(struct pen *p, const struct layout_box *box)
 		return;
 	buf_printf(p->out, "<text x=\"%" PRIu64 "\" y=\"%u\">", pixels(x) + 4, top_of(b, box->row) + (b->pitch - 1 + b->font * 7 / 10) / 2);
 	svg_escape(p->out, p->label.v, p->label.n);
-	buf_puts(p->out, "</text>\n");
+	buf_puts(p->out, "</text>");
 }
 
 static void add_paths(struct pen *p, int narrow)

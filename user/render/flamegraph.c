@@ -313,7 +313,7 @@ static void add_style(struct drawing *d)
 	buf_puts(d->out, "}\n");
 	buf_puts(d->out, style);
 	if (background)
-		buf_printf(d->out, "@media (prefers-color-scheme:light){.flamegraph .bg{fill:%s}}\n", background);
+		buf_printf(d->out, "@media (prefers-color-scheme:light){.fl .bg{fill:%s}}\n", background);
 	buf_puts(d->out, "</style>\n");
 }
 
@@ -439,7 +439,7 @@ void flamegraph_write(struct buf *out, const struct tree *tree, const struct fla
 		begin_html(out, o);
 	else
 		buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" width=\"%u\" height=\"%u\" "
+	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph fl\" width=\"%u\" height=\"%u\" "
 			"viewBox=\"0 0 %u %u\"%s>\n",
 		   d.width, height, d.width, height, o->width ? "" : " data-fluid=\"\"");
 	buf_add(out, content.v, content.n);

@@ -27,20 +27,26 @@ function tokenize(line,   space) {
 function is_name(s) { return s ~ /^[A-Za-z_$]/ }
 
 # What is declared and nowhere the name of a property gets a short name, the same everywhere.
-function choose_names(   i, depth, open, declaring, declared, property, next_name) {
+function choose_names(   i, k, depth, open, start, declaring, declared, property, next_name) {
 	for (i = 1; i <= n; i++) {
-		if (token[i] ~ /^[([{]$/)
+		if (token[i] ~ /^[([{]$/) {
 			open[++depth] = token[i]
-		else if (token[i] ~ /^[)\]}]$/)
+			start[depth] = i
+		} else if (token[i] ~ /^[)\]}]$/) {
+			if (token[i] == ")" && ((token[i + 1] == "=" && token[i + 2] == ">") || token[start[depth] - 2] == "function"))
+				for (k = start[depth] + 1; k < i; k++)
+					if (is_name(token[k]) && token[k - 1] ~ /^[(,]$/ && token[k + 1] ~ /^[,)=]$/)
+						declared[token[k]] = 1
 			depth--
-		else if (token[i] ~ /^(const|let)$/)
+		}
+		if (token[i] ~ /^(const|let)$/)
 			declaring[depth] = 1
 		else if (token[i] == ";")
 			declaring[depth] = 0
 		if (!is_name(token[i]))
 			continue
 		used[token[i]] = 1
-		if (token[i - 1] ~ /^(const|let|function)$/ ||
+		if (token[i - 1] ~ /^(const|let|function)$/ || (token[i + 1] == "=" && token[i + 2] == ">") ||
 		    (token[i - 1] == "," && declaring[depth] && token[i + 1] ~ /^[=,;]$/ && token[i + 2] !~ /^[=>]$/))
 			declared[token[i]] = 1
 		if ((token[i - 1] == "." && token[i - 2] != ".") || (token[i + 1] == ":" && !blank[i + 1]) ||
@@ -51,7 +57,7 @@ function choose_names(   i, depth, open, declaring, declared, property, next_nam
 		if (declared[token[i]] && !property[token[i]] && length(token[i]) > 2 && !(token[i] in short)) {
 			do
 				next_name = letters(++count)
-			while (next_name in used)
+			while (next_name in used || next_name ~ /^(as|do|if|in|of)$/)
 			short[token[i]] = next_name
 		}
 }
@@ -63,14 +69,28 @@ function letters(v,   alphabet, s) {
 	return s
 }
 
+# One declaration follows another: a comma says so in fewer bytes.
+function continues(i) { return token[i] == ";" && constant[depth] && token[i + 1] == "const" }
+
 END {
 	choose_names()
 	for (i = 1; i <= n; i++) {
 		t = token[i] in short ? short[token[i]] : token[i]
+		if (t ~ /^[([{]$/)
+			constant[++depth] = 0
+		else if (t ~ /^[)\]}]$/)
+			depth--
+		else if (t == "const")
+			constant[depth] = 1
+		if (continues(i)) {
+			t = ","
+			i++
+		} else if (t == ";")
+			constant[depth] = 0
 		if ((before ~ /[A-Za-z0-9_$]$/ && t ~ /^[A-Za-z0-9_$]/) || (blank[i] && before ~ /^[+-]+$/ && t ~ /^[+-]/) ||
 		    (before == "]" && t == ">")) # "]]>" would end the CDATA section that holds the script
 			printf " "
-		# A line that no reader or tool has trouble with.
+		# Lines that no reader or tool has trouble with.
 		if (width > 4000 && before == ";") {
 			printf "\n"
 			width = 0
