@@ -10,7 +10,7 @@ use POSIX ':sys_wait_h';
 use Time::HiRes 'sleep';
 
 our @EXPORT = qw(profile_path program run_command start_command stop_command slurp spew folded accounting total
-	count_matching wait_for scratch need_root have);
+	count_matching wait_for scratch need_root have flamegraph_pl);
 
 my %running;    # children to end when the test ends
 
@@ -24,6 +24,13 @@ sub need_root {
 }
 
 sub have { my ($tool) = @_; return (grep { -x "$_/$tool" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin') ? 1 : 0 }
+
+# The flamegraph.pl to compare with: $FLAMEGRAPH_PL, the one on PATH, or one that a Debian package brings along.
+sub flamegraph_pl {
+	return (grep { defined && -r } $ENV{FLAMEGRAPH_PL}, (map { "$_/flamegraph.pl" } split(/:/, $ENV{PATH})),
+		glob('/usr/lib/*/rubygems-integration/*/gems/stackprof-*/vendor/FlameGraph/flamegraph.pl'),
+		'/usr/share/perl5/Devel/NYTProf/flamegraph.pl')[0];
+}
 
 # Builds tests/programs/NAME.c once and returns the path of the program. More flags make another program.
 sub program {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile flame: folded stacks in, a flame graph out. */
 #include "app/command.h"
+#include "app/streams.h"
 #include "app/view_options.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -13,14 +14,12 @@
 #include "render/palette.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE_BYTES (1u << 20)
 #define MAX_GRAPH (2ull << 30) /* bytes of a file to extract from */
 #define MAX_PIXELS 100000
 #define MAX_FACTOR 1e12
@@ -262,31 +261,9 @@ static int parse(struct flame_options *o, int argc, char **argv)
 	return 0;
 }
 
-/* The stacks of a file or of standard input; memory is taken for the tree alone, not for the text. */
-static int read_input(const char *path, struct folded_reader *r, struct error *err)
+static void take_piece(void *reader, const char *bytes, size_t n)
 {
-	auto_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	auto_free char *piece = xmalloc(PIECE_BYTES);
-	const char *name = path ? path : "standard input";
-	ssize_t n;
-
-	if (path && fd < 0)
-		return error_set(err, -errno, "cannot open %s: %s", name, strerror(errno));
-	while ((n = read(path ? fd : STDIN_FILENO, piece, PIECE_BYTES)) > 0 || (n < 0 && errno == EINTR))
-		if (n > 0)
-			folded_reader_add(r, piece, n);
-	return n < 0 ? error_set(err, -errno, "cannot read %s: %s", name, strerror(errno)) : 0;
-}
-
-static int write_output(const char *path, const struct buf *out, struct error *err)
-{
-	const char *bytes = out->n ? out->v : "";
-	int ret;
-
-	if (path)
-		return file_write(path, bytes, out->n, err);
-	ret = file_write_fd(STDOUT_FILENO, bytes, out->n);
-	return ret ? error_set(err, ret, "cannot write to standard output: %s", strerror(-ret)) : 0;
+	folded_reader_add(reader, bytes, n);
 }
 
 static void render(struct buf *svg, const struct tree *t, const struct flame_options *o)
@@ -309,7 +286,7 @@ static int check_tree(const struct tree *t, const char *input, struct error *err
 		return error_set(err, -ENODATA, "--focus, --root and --ignore leave none of the %" PRIu64 " samples",
 				 tree_left_out(t));
 	return error_set(err, -ENODATA, "there are no stacks in %s: folded stacks are lines of 'root;...;leaf COUNT'",
-			 input ? input : "standard input");
+			 stream_name(input));
 }
 
 static void report(const struct folded_errors *errors)
@@ -329,7 +306,7 @@ static int convert(struct flame_options *o, struct error *err)
 	struct folded_errors errors;
 	struct tree *t;
 	struct buf svg = {0};
-	int ret = read_input(o->input, reader, err);
+	int ret = stream_read(o->input, take_piece, reader, err);
 
 	folded_reader_end(reader, &errors);
 	t = tree_builder_end(b);
@@ -339,7 +316,7 @@ static int convert(struct flame_options *o, struct error *err)
 	}
 	if (!ret) {
 		render(&svg, t, o);
-		ret = write_output(o->output, &svg, err);
+		ret = stream_write(o->output, &svg, err);
 	}
 	buf_free(&svg);
 	tree_free(t);
@@ -355,13 +332,13 @@ static int extract(struct flame_options *o, struct error *err)
 	int ret = o->input ? file_read(o->input, MAX_GRAPH, &file) : file_read_fd(STDIN_FILENO, MAX_GRAPH, &file);
 
 	if (ret)
-		error_set(err, ret, "cannot read %s: %s", o->input ? o->input : "standard input", strerror(-ret));
+		error_set(err, ret, "cannot read %s: %s", stream_name(o->input), strerror(-ret));
 	else if ((t = island_tree(p, &o->view, file.n ? file.v : "", file.n, err)))
 		folded_write(&folded, t);
 	else
 		ret = -EBADMSG;
 	if (!ret)
-		ret = write_output(o->output, &folded, err);
+		ret = stream_write(o->output, &folded, err);
 	tree_free(t);
 	buf_free(&file);
 	buf_free(&folded);

@@ -190,6 +190,13 @@ static void add_paths(struct pen *p, int narrow)
 	buf_puts(p->out, "</g>\n");
 }
 
+static void add_count(struct pen *p, uint64_t samples)
+{
+	double factor = p->b->factor;
+
+	svg_count(p->out, factor == 1 ? samples : (uint64_t)(samples * factor + 0.5));
+}
+
 /* An invisible box over each with what it is: viewers show it for the one under the pointer. */
 static void add_tooltip(struct pen *p, const struct layout_box *box)
 {
@@ -209,13 +216,13 @@ static void add_tooltip(struct pen *p, const struct layout_box *box)
 		buf_puts(p->out, "(frames too narrow to draw)");
 	}
 	buf_putc(p->out, '\n');
-	svg_count(p->out, box->total);
+	add_count(p, box->total);
 	buf_putc(p->out, ' ');
 	svg_text(p->out, b->unit);
 	buf_printf(p->out, ", %" PRIu64 ".%02" PRIu64 "%%", share / 100, share % 100);
 	if (n) {
 		buf_puts(p->out, ", self ");
-		svg_count(p->out, n->self);
+		add_count(p, n->self);
 	}
 	buf_puts(p->out, "</title></rect>\n");
 }

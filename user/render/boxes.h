@@ -15,7 +15,8 @@ struct boxes {
 	unsigned width, font, pitch, rows;
 	bool inverted;         /* row 0 on top */
 	bool tooltips;         /* a <title> per box, for pictures without script: twice the bytes */
-	const char *unit;      /* of a tooltip's count */
+	const char *unit;      /* of a tooltip's count, */
+	double factor;         /* which is samples times this */
 };
 
 /*

@@ -87,7 +87,7 @@ static void add_line(struct drawing *d, const char *class, unsigned y, unsigned 
 static void add_frames(struct drawing *d)
 {
 	struct boxes b = {d->tree, &d->layout, d->whole, d->inner, d->font, d->pitch, d->rows, d->o->inverted,
-			  d->o->no_script, d->o->count_name};
+			  d->o->no_script, d->o->count_name, d->o->factor};
 
 	buf_printf(d->out,
 		   "<g class=\"fg graph\" transform=\"translate(%u %u)\" font-size=\"%u\" data-whole=\"%" PRIu64

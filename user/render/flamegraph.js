@@ -72,6 +72,8 @@
 	const highlight = column(F - 1, Uint16Array), N = number() + 1, fn = news(N - 1), up = column(N - 1, Uint32Array);
 	const self = column(N - 1, Float64Array), before = flags & 1 ? column(N - 1, Float64Array) : null;
 	self[0] = number();
+	if (before)
+		before[0] = number();
 	const parent = new Uint32Array(N), end = new Uint32Array(N);
 	for (let i = 1; i < N; i++) {
 		let p = i - 1;

@@ -39,7 +39,7 @@ static size_t trailing_number(const char *name, size_t n)
 
 	while (digits && ((name[digits - 1] >= '0' && name[digits - 1] <= '9') || name[digits - 1] == '.'))
 		digits--;
-	return digits < n && digits && (name[digits - 1] == ' ' || name[digits - 1] == '\t') ? digits - 1 : n;
+	return digits < n && digits && name[digits - 1] == ' ' ? digits - 1 : n;
 }
 
 /* "worker 12" as a leaf would read as a frame "worker" with two counts. Done everywhere: one function, one name. */

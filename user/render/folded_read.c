@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "base/lines.h"
 #include "render/folded.h"
 
 #include <string.h>
 
-#define MAX_LINE (16u << 20)       /* bytes; no tool writes such stacks, but anything may be piped in */
 #define MAX_UNDECIDED (256u << 20) /* bytes */
 #define SCALE 1000                 /* thousandths, once a count has a fraction */
 
@@ -21,12 +21,11 @@ struct folded_reader {
 	uint32_t thread;         /* and to whom */
 	uint64_t total, baseline_total;
 	bool thousandths; /* is the unit of counts */
+	struct lines lines;
 	uint64_t line; /* number of the last one */
 	struct folded_errors errors;
 	enum { UNDECIDED, ONE_COUNT, TWO_COUNTS } columns;
 	struct buf undecided; /* the lines so far, while all of them had two counts */
-	struct buf partial;   /* the start of a line whose end is still to come */
-	bool skipping;        /* in the middle of a line that is too long */
 	struct buf last;      /* the stack of the last line */
 	VEC(struct {
 		size_t end;    /* offset behind the name */
@@ -263,8 +262,10 @@ static bool has_one_count(const char *line, size_t n)
 	return stack && !split_count(line, stack, &c);
 }
 
-static void add_line(struct folded_reader *r, const char *line, size_t n)
+static void add_line(void *reader, const char *line, size_t n)
 {
+	struct folded_reader *r = reader;
+
 	if (r->columns == UNDECIDED && has_one_count(line, n))
 		decide(r, false);
 	if (r->columns != UNDECIDED) {
@@ -277,25 +278,6 @@ static void add_line(struct folded_reader *r, const char *line, size_t n)
 		decide(r, true);
 }
 
-/* What was cut off comes to be a malformed line. */
-static void add_partial(struct folded_reader *r, const char *text, size_t n)
-{
-	if (!r->skipping)
-		buf_add(&r->partial, text, n);
-	if (r->partial.n > MAX_LINE) {
-		r->skipping = true;
-		buf_truncate(&r->partial, 0);
-		buf_puts(&r->partial, "(too long)");
-	}
-}
-
-static void end_partial(struct folded_reader *r)
-{
-	add_line(r, r->partial.v, r->partial.n);
-	buf_truncate(&r->partial, 0);
-	r->skipping = false;
-}
-
 struct folded_reader *folded_reader_new(const struct profile *p, struct tree_builder *b)
 {
 	struct folded_reader *r = xcalloc(1, sizeof(*r));
@@ -304,32 +286,20 @@ struct folded_reader *folded_reader_new(const struct profile *p, struct tree_bui
 	r->builder = b;
 	if (b)
 		tree_builder_folded(b);
+	r->lines = (struct lines){.take = add_line, .ctx = r};
 	buf_puts(&r->last, "");
-	buf_puts(&r->partial, "");
 	buf_puts(&r->undecided, "");
 	return r;
 }
 
 void folded_reader_add(struct folded_reader *r, const char *text, size_t n)
 {
-	const char *end = text + n, *stop;
-
-	for (; n && (stop = memchr(text, '\n', end - text)); text = stop + 1) {
-		if (!r->partial.n) {
-			add_line(r, text, stop - text);
-			continue;
-		}
-		add_partial(r, text, stop - text);
-		end_partial(r);
-	}
-	if (text < end)
-		add_partial(r, text, end - text);
+	lines_add(&r->lines, text, n);
 }
 
 void folded_reader_end(struct folded_reader *r, struct folded_errors *errors)
 {
-	if (r->partial.n)
-		end_partial(r);
+	lines_end(&r->lines);
 	if (r->columns == UNDECIDED) {
 		decide(r, true);
 		/* Not one good line: there is no difference between one count and two. */
@@ -337,7 +307,6 @@ void folded_reader_end(struct folded_reader *r, struct folded_errors *errors)
 	}
 	*errors = r->errors;
 	buf_free(&r->undecided);
-	buf_free(&r->partial);
 	buf_free(&r->last);
 	vec_free(&r->frames);
 	free(r);

@@ -146,6 +146,8 @@ static void put_nodes(struct encoder *e)
 		for (size_t i = 0; i < e->nodes.n; i++)
 			put(&e->sink, e->tree->baseline[e->nodes.v[i]].self);
 	put(&e->sink, all[0].self);
+	if (e->flags & ISLAND_BASELINE)
+		put(&e->sink, e->tree->baseline[0].self);
 }
 
 void island_encode(struct buf *payload, const struct tree *t, const struct functions *f, unsigned flags)
@@ -303,7 +305,7 @@ static void get_functions(struct decoder *d)
 struct nodes {
 	uint32_t n, *function, *up;
 	uint64_t *self, *before;
-	uint64_t root_self;
+	uint64_t root_self, root_before;
 };
 
 static bool add_to(uint64_t *sum, uint64_t v)
@@ -337,7 +339,9 @@ static void get_nodes(struct decoder *d, struct nodes *v)
 		c->bad |= !add_to(&before, v->before[i]);
 	}
 	v->root_self = get(c);
-	c->bad |= !add_to(&total, v->root_self) || c->p != c->end;
+	if (d->flags & ISLAND_BASELINE)
+		v->root_before = get(c);
+	c->bad |= !add_to(&total, v->root_self) || !add_to(&before, v->root_before) || c->p != c->end;
 }
 
 /* Into a profile: `path` holds the nodes from the root to the one at hand; its length is the depth. */
@@ -377,6 +381,8 @@ static void build(struct decoder *d, const struct nodes *v)
 		tree_builder_thousandths(b);
 	*vec_push(&path) = 0;
 	tree_builder_count(b, v->root_self);
+	if (v->root_before)
+		tree_builder_count_baseline(b, v->root_before);
 	for (uint32_t i = 0; i < v->n; i++) {
 		const struct profile_frame *f = &d->frames.v[v->function[i]];
 		size_t depth;
