@@ -71,7 +71,7 @@ $(B)/%.js.bare: %.js user/render/squeeze.awk
 	$(Q)awk -f user/render/squeeze.awk $< > $@
 $(B)/%.css.bare: %.css
 	@mkdir -p $(@D)
-	$(Q)sed -e 's/^[[:blank:]]*//' -e '/^\/\*.*\*\/$$/d' $< > $@
+	$(Q)sed -e 's/^[[:blank:]]*//' -e '/^\/\*.*\*\/$$/d' $< | tr -d '\n' > $@
 $(B)/%.inc: $(B)/%.bare
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
 .PRECIOUS: $(B)/%.bare

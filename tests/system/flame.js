@@ -250,7 +250,7 @@ const tests = {
 			await act(page, "work", "Hide its samples");
 			is((await box(page, "rest")).w, 1168, "hide: what is left takes the width");
 			ok(/^600 samples, all shown; 400 left out/.test(await text(page, ".sum")), "hide: the sum says so", await text(page, ".sum"));
-			await page.getByRole("button", { name: "Undo the last" }).click();
+			await page.getByRole("button", { name: "Undo (u)" }).click();
 			await act(page, "alloc", "Focus on this function");
 			is(await text(page, ".sum"), "250 samples, all shown; 750 left out", "focus: its samples, each once");
 			is((await box(page, "alloc")).w, 1168, "focus: it stands at the root");
@@ -310,7 +310,7 @@ const tests = {
 			await page.keyboard.press("v");
 			is(await view(page), "bottom", "v changes the view");
 			await page.keyboard.press("?");
-			ok(/Arrows move/.test(await text(page, ".details")), "? tells the keys");
+			ok(/Arrows, /.test(await text(page, ".details")), "? tells the keys");
 			await page.keyboard.press("Control+f");
 			is(await see(page, () => document.activeElement.type), "search", "Ctrl-F opens our search");
 		});

@@ -171,10 +171,10 @@ static void add_label(struct pen *p, const struct layout_box *box)
 static void add_paths(struct pen *p, int narrow)
 {
 	if (narrow)
-		buf_printf(p->out, "<g class=\"t\" stroke-width=\"%u\" transform=\"translate(0 %g)\">\n", p->b->pitch - 1,
+		buf_printf(p->out, "<g class=\"t\" stroke-width=\"%u\" transform=\"translate(0 %g)\">", p->b->pitch - 1,
 			   (p->b->pitch - 1) / 2.0);
 	else
-		buf_puts(p->out, "<g class=\"w\">\n");
+		buf_puts(p->out, "<g class=\"w\">");
 	for (size_t i = 0; i < p->paths.n; i++) {
 		struct path *path = &p->paths.v[i];
 
@@ -185,7 +185,7 @@ static void add_paths(struct pen *p, int narrow)
 			buf_printf(p->out, "%u", path->paint.shade);
 		buf_puts(p->out, "\" d=\"");
 		buf_add(p->out, path->d[narrow].v, path->d[narrow].n);
-		buf_puts(p->out, "\"/>\n");
+		buf_puts(p->out, "\"/>");
 	}
 	buf_puts(p->out, "</g>\n");
 }

@@ -91,8 +91,12 @@ static void add_frames(struct drawing *d)
 
 	buf_printf(d->out,
 		   "<g class=\"fg graph\" transform=\"translate(%u %u)\" font-size=\"%u\" data-whole=\"%" PRIu64
-		   "\" data-pitch=\"%u\" data-rows=\"%u\" data-min=\"%.4g\" data-factor=\"%.17g\"",
-		   PAD, FRAMES_TOP, d->font, d->whole, d->pitch, d->rows, d->o->min_width, d->o->factor);
+		   "\" data-pitch=\"%u\" data-rows=\"%u\"",
+		   PAD, FRAMES_TOP, d->font, d->whole, d->pitch, d->rows);
+	if (d->o->min_width != flamegraph_defaults.min_width)
+		buf_printf(d->out, " data-min=\"%.4g\"", d->o->min_width);
+	if (d->o->factor != 1)
+		buf_printf(d->out, " data-factor=\"%.17g\"", d->o->factor);
 	if (d->o->inverted)
 		buf_puts(d->out, " data-inverted=\"\"");
 	if (d->o->font)
@@ -352,7 +356,7 @@ static void add_head(struct drawing *d)
 	buf_puts(d->out, "<title>");
 	svg_text(d->out, title);
 	buf_puts(d->out, "</title>\n<desc>");
-	svg_text(d->out, d->o->subtitle ? d->o->subtitle : "Boxes are functions; width is how much of the total they take.");
+	svg_text(d->out, d->o->subtitle ? d->o->subtitle : "Width is a function's share of the total.");
 	buf_puts(d->out, "</desc>\n");
 	add_provenance(d);
 	add_style(d);

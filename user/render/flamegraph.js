@@ -27,8 +27,8 @@
 	const { abs, floor, max, min, sqrt } = Math;
 	const html = (to, tag, attributes, text) => add(to, tag, attributes, text, XHTML);
 	const graph = one(".graph"), cfg = graph.dataset, svgWidth = +svg.getAttribute("width");
-	const pitch = +cfg.pitch, font = parseFloat(graph.getAttribute("font-size")), factor = +cfg.factor, unit = cfg.unit;
-	const fluid = svg.hasAttribute("data-fluid"), minPixels = +cfg.min === 1 ? 0.5 : max(+cfg.min, 0.3), textY = (pitch - 1 + font * 0.7) / 2;
+	const pitch = +cfg.pitch, font = parseFloat(graph.getAttribute("font-size")), factor = +(cfg.factor || 1), unit = cfg.unit;
+	const fluid = svg.hasAttribute("data-fluid"), minPixels = max(+(cfg.min || 0.5), 0.3), textY = (pitch - 1 + font * 0.7) / 2;
 
 	// --- The tree: nodes in preorder, node 0 is the root, end[i] is behind the last node that i's subtree holds.
 
@@ -297,7 +297,7 @@
 				depth++;
 			else if (depth && (s[i] === "<" || s[i] === "("))
 				depth--;
-			if (!depth && s[i] === ":" && s[i - 1] === ":" && i + 1 < s.length)
+			if (!depth && i + 1 < s.length && (s[i] === "/" || (s[i] === ":" && s[i - 1] === ":")))
 				return i + 1;
 		}
 		return 0;
@@ -313,8 +313,8 @@
 		const last = lastPart(s);
 		if (columns(s) <= room || !last)
 			return cut(s, room);
-		s = s.slice(last);
-		return columns(s) + 3 <= room ? DOTS + "::" + s : cut(s, room);
+		const whole = DOTS + (s[last - 1] === "/" ? "/" : "::") + s.slice(last);
+		return columns(whole) <= room ? whole : cut(s.slice(last), room);
 	};
 
 	// --- Search.
@@ -576,8 +576,8 @@
 		threads.forEach(t => o[t] = t);
 		controls.thread = choice("Thread", "thread", o);
 	}
-	button(tools, "\u21c5", "Flip: root at the bottom or on top (i)", () => go({ flip: !state.flip }));
-	const undo = button(tools, "Undo", "Undo the last transform (u)", () => go({ ops: state.ops.slice(0, -1) }));
+	button(tools, "\u21c5", "Flip (i)", () => go({ flip: !state.flip }));
+	const undo = button(tools, "Undo", "Undo (u)", () => go({ ops: state.ops.slice(0, -1) }));
 	const reset = button(tools, "Reset zoom", "Reset zoom (Esc)", () => go({ zoom: [] }));
 	html(tools, "span", { class: "gap" });
 	const found = html(tools, "span", { class: "found", role: "status" });
@@ -755,6 +755,8 @@
 			const size = parseFloat(getComputedStyle(e).fontSize) || 12;
 			e.textContent = cut(e.dataset.text, floor(inner / (size * 0.58)));
 		});
+		for (const e of all(".top tspan:nth-child(3)"))
+			e.textContent = fit(e.dataset.text = e.dataset.text || e.textContent, floor((inner - 148) / advance));
 		stick();
 	}
 	function stick() {
@@ -885,7 +887,7 @@
 	// --- Actions.
 
 	const copy = text => navigator.clipboard.writeText(text).then(() => details(null, "Copied: " + cut(text, 100)),
-		() => details(null, "The browser does not allow to copy"));
+		() => details(null, "Copying is not allowed"));
 	const op = t => g => go({ ops: [...state.ops, { t, f: nameOf(g.f) }], zoom: t === "f" ? [] : state.zoom });
 	const actions = [
 		["Zoom", "Enter", zoom],
@@ -939,9 +941,8 @@
 		e.stopPropagation();
 	});
 
-	const HELP = "Arrows move" + DOT + "Enter zooms, Backspace goes back, Esc resets" + DOT + "/ searches, n and N jump" + DOT +
-		"m opens actions" + DOT + "v view, i flip, c colour, o order" + DOT + "s sandwich, f focus, h hide, x merge, r recursion, u undo" +
-		DOT + "y copies the name";
+	const HELP = "Arrows, Enter, Backspace, Esc: move, zoom" + DOT + "/ n N: search" + DOT + "m: actions" + DOT + "v i c o: view, flip, colour, order" +
+		DOT + "s f h x r R u: sandwich, focus, hide, merge, recursion, undo" + DOT + "y Y: copy";
 	function press(e) {
 		const typing = e.target === input, g = current, p = where(g);
 		const find = (e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "f";
