@@ -125,7 +125,7 @@ static void add_entry(struct drawing *d, const char *class, const char *text, un
 		   *line * LINE);
 	buf_printf(d->out, "<text x=\"%u\" y=\"%u\">", *x + 16, *line * LINE + 10);
 	svg_escape(d->out, d->label.v, d->label.n);
-	buf_puts(d->out, "</text>\n");
+	buf_puts(d->out, "</text>");
 	*x += width;
 }
 
@@ -203,7 +203,7 @@ static void add_top_row(struct drawing *d, const struct function *f, unsigned y)
 			buf_puts(d->out, "</tspan>");
 		}
 	}
-	buf_puts(d->out, "</text>\n");
+	buf_puts(d->out, "</text>");
 }
 
 /* The functions with the most samples of their own. Returns how many lines it takes. */

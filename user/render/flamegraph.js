@@ -116,7 +116,7 @@
 
 	const defaults = { view: "top", zoom: [], ops: [], pivot: "", order: "name", colour: before ? "change" : "kind",
 		flip: cfg.inverted === "", thread: flags & 4 ? "" : "*", q: "" };
-	let state = { ...defaults }, w, sum, skip, folds, seeds, root, zoomed, whole;
+	let state = { ...defaults }, w, sum, skip, skips, folds, seeds, root, zoomed, whole;
 
 	function prepare() {
 		const is = (op, f) => op.f === nameOf(f), fill = test => Uint8Array.from(name.keys(), f => test(f) ? 1 : 0);
@@ -147,7 +147,8 @@
 				w = focus(op.f);
 		}
 		sum = w === self ? total : sums(w);
-		hitsAt = null;
+		skips = skip.includes(1);
+		mark();
 	}
 	function outermost(wanted) {
 		const flagged = Uint8Array.from(name.keys(), f => nameOf(f) === wanted ? 1 : 0), found = [];
@@ -214,7 +215,7 @@
 			}
 		}
 		g.kids = [...found.values()];
-		if (state.order === "size" || g.nodes.length > 1 || g.weights || seeds || skip.includes(1))
+		if (state.order === "size" || g.nodes.length > 1 || g.weights || seeds || skips)
 			g.kids.sort(compare);
 		return g.kids;
 	}
@@ -319,7 +320,9 @@
 
 	// --- Search.
 
-	let hit = null, hitsAt = null;
+	// hit: by function, does its name match? marks: those that are in view. count[i]: marked nodes before i. onPath[i]: is
+	// there one from the root to i? Both are made when they are asked for.
+	let hit = null, marks, count, onPath;
 	function compile(s) {
 		const icase = s === s.toLowerCase() ? "i" : "";
 		try {
@@ -331,33 +334,41 @@
 	function search() {
 		const r = state.q && compile(state.q), ok = r && strings.map(s => r.test(s));
 		hit = r ? Uint8Array.from(name, (n, f) => f && ok[n] ? 1 : 0) : null;
-		hitsAt = null;
+		mark();
 	}
-	const hits = i => hit[fn[i]] && !skip[fn[i]];
-	// hitsAt.upto[i]: matching nodes before i; hitsAt.path[i]: is there one on the way from the root to i?
-	function countHits() {
-		const upto = new Uint32Array(N + 1), path = new Uint8Array(N);
-		for (let i = 0; i < N; i++) {
-			const m = hits(i) ? 1 : 0;
-			upto[i + 1] = upto[i] + m;
-			path[i] = m | path[parent[i]];
+	function mark() {
+		marks = hit && hit.map((h, f) => h && !skip[f]);
+		count = onPath = null;
+	}
+	function counted() {
+		if (!count) {
+			count = new Uint32Array(N + 1);
+			for (let i = 0; i < N; i++)
+				count[i + 1] = count[i] + marks[fn[i]];
 		}
-		return hitsAt = { upto, path };
+		return count;
+	}
+	function path() {
+		if (!onPath) {
+			onPath = new Uint8Array(N);
+			for (let i = 0; i < N; i++)
+				onPath[i] = marks[fn[i]] | onPath[parent[i]];
+		}
+		return onPath;
 	}
 	const holdsHit = g => {
-		const h = hitsAt || countHits();
-		return g.nodes.some(g.weights ? i => h.path[i] : i => h.upto[end[i]] > h.upto[i]);
+		const h = g.weights ? path() : counted();
+		return g.nodes.some(g.weights ? i => h[i] : i => h[end[i]] > h[i]);
 	};
 	// Samples of a group with a match in their stack, each once.
 	function matched(g) {
-		const h = hitsAt || countHits();
 		let s = 0;
 		if (g.weights)
-			g.nodes.forEach((i, k) => s += h.path[i] ? g.weights[k] : 0);
+			g.nodes.forEach((i, k) => s += path()[i] ? g.weights[k] : 0);
 		else
 			for (const from of g.nodes)
 				for (let i = from; i < end[from]; i++)
-					if (hits(i)) {
+					if (marks[fn[i]]) {
 						s += sum[i];
 						i = end[i] - 1;
 					}
@@ -509,7 +520,7 @@
 
 	// --- Numbers in words.
 
-	const count = n => Math.round(n * factor).toLocaleString("en-US");
+	const amount = n => Math.round(n * factor).toLocaleString("en-US");
 	const share = (a, b, digits = 2) => (b ? 100 * a / b : 0).toFixed(digits) + "%";
 	// Wilson's interval: what the share would be in most repetitions, as far as samples are independent.
 	const interval = (k, n) => {
@@ -520,14 +531,14 @@
 	function numbers(b) {
 		const g = b.g, n = whole, parts = [];
 		if (!g)
-			return count(b.total) + " " + unit + ", " + share(b.total, n);
+			return amount(b.total) + " " + unit + ", " + share(b.total, n);
 		if (binary[g.f])
 			parts.push(strings[binary[g.f]]);
 		if (KINDS[kind[g.f]])
 			parts.push(KINDS[kind[g.f]]);
-		parts.push(count(g.total) + " " + unit + ", " + share(g.total, n) + (g.f && factor === 1 && n ? " (" +
+		parts.push(amount(g.total) + " " + unit + ", " + share(g.total, n) + (g.f && factor === 1 && n ? " (" +
 			interval(min(g.total, n), n) + " at 95%)" : ""));
-		parts.push("self " + count(g.self) + ", " + share(g.self, n));
+		parts.push("self " + amount(g.self) + ", " + share(g.self, n));
 		if (zoomed.up && !b.above)
 			parts.push(share(g.total, zoomed.total) + " of view");
 		if (total0 && !g.weights)
@@ -720,9 +731,9 @@
 			input.value = state.q;
 		seen(hover, false);
 		const line = one(".sum");
-		line.dataset.text = count(zoomed.total) + " " + unit + (zoomed.up ? " in view" : "") + (folded ? " = " +
-			count(zoomed.total - folded) + " shown + " + count(folded) + " in frames narrower than " + round(narrowest) + " px" : ", all shown") +
-			(w !== self ? "; " + count(total[0] - sum[0]) + " left out" : "");
+		line.dataset.text = amount(zoomed.total) + " " + unit + (zoomed.up ? " in view" : "") + (folded ? " = " +
+			amount(zoomed.total - folded) + " shown + " + amount(folded) + " in frames narrower than " + round(narrowest) + " px" : ", all shown") +
+			(w !== self ? "; " + amount(total[0] - sum[0]) + " left out" : "");
 		arrange();
 		const p = where(current) || { b: rows[up0][0], r: up0 };
 		focusOn(p);
