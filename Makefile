@@ -64,11 +64,14 @@ $(BPF_SKEL): $(B)/sample.bpf.o
 
 $(filter $(B)/user/kernel/%,$(OBJ)): | $(BPF_SKEL)
 
-# Files that are part of the program as bytes: FILE.js becomes a C string body in $(B)/FILE.js.inc, without indentation and
-# lines of comment. FILE.js.sha256 is what a Content-Security-Policy calls it.
-$(B)/%.bare: %
+# Files that are part of the program as bytes: FILE.js becomes a C string body in $(B)/FILE.js.inc, squeezed. FILE.js.sha256
+# is what a Content-Security-Policy calls it.
+$(B)/%.js.bare: %.js user/render/squeeze.awk
 	@mkdir -p $(@D)
-	$(Q)sed -e 's/^[[:blank:]]*//' -e '/^\/\//d' -e '/^\/\*.*\*\/$$/d' -e '/^$$/d' $< > $@
+	$(Q)awk -f user/render/squeeze.awk $< > $@
+$(B)/%.css.bare: %.css
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/^[[:blank:]]*//' -e '/^\/\*.*\*\/$$/d' $< | tr -d '\n' > $@
 $(B)/%.inc: $(B)/%.bare
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
 .PRECIOUS: $(B)/%.bare

@@ -5,13 +5,14 @@ use warnings;
 use utf8;
 use lib 'tests/lib';
 use ProfileTest;
+use BrowserTest;
 use Test::More;
 use JSON::PP;
 
 binmode(Test::More->builder->$_, ':utf8') for qw(output failure_output todo_output);
 my $profile = profile_path();
 my $dir = scratch();
-my ($chromium) = grep { -x } qw(/usr/bin/chromium /usr/bin/chromium-browser /usr/bin/google-chrome);
+my $chromium = chromium_path();
 
 sub flame {
 	my ($folded, @options) = @_;
@@ -90,24 +91,9 @@ sub large {
 	return join('', map { join(';', 'proc-' . int(rand(20)), map({ $pool[$_ * 3 + rand(3)] } 0 .. 4), map({ $pool[rand(@pool)] } 5 .. 29)) . " 2\n" } 1 .. 10000);
 }
 
-# npm's packages of tests/package.json, once per build directory. Undef: they cannot be had here.
-sub browser_modules {
-	my $build = $ENV{BUILD} // 'build';
-	my $modules = "$build/tests/browser";
-	my $wanted = slurp('tests/package.json');
-	return "$modules/node_modules" if -d "$modules/node_modules/axe-core" && (slurp("$modules/package.json") // '') eq $wanted;
-	system('mkdir', '-p', $modules) == 0 or die "mkdir $modules";
-	spew("$modules/package.json", $wanted);
-	my $r = run_command('npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', $modules);
-	return "$modules/node_modules" if !$r->{status} && -d "$modules/node_modules/axe-core";
-	unlink("$modules/package.json");
-	return;
-}
-
-my $modules = $chromium && have('node') && have('npm') ? browser_modules() : undef;
+my ($modules, $why_not) = browser_modules();
 SKIP: {
-	skip('chromium, node or npm is not installed', 1) if !$chromium || !have('node') || !have('npm');
-	skip('npm cannot install playwright-core and axe-core (no network?)', 1) if !$modules;
+	skip($why_not, 1) if !$modules;
 
 	spew("$dir/csp", run_command($profile, 'flame', '--csp')->{out});
 	write_graph('small.svg', $folded, '--title', 'A graph');

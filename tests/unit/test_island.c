@@ -74,9 +74,9 @@ static void payload_is_the_documented_one(void **state)
 	struct profile *p = read_text("a;b 300\na;c_[k] 2\nb 1\n");
 	static const unsigned char expected[] = {
 		1, 0,             /* version, flags */
-		5, 'b', '\n', 'a', '\n', 'c', /* b stands in two nodes */
-		3, 0, 1, 2, 0, 0, 0, 0, 0, 1, 0, 0, 0, /* names, binaries, kinds (1: kernel), highlights */
-		4, 1, 0, 2, 0,    /* nodes in preorder: a b c b */
+		5, 'a', '\n', 'b', '\n', 'c',
+		3, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, /* names: each the next; binaries, kinds (1: kernel), highlights */
+		4, 0, 0, 0, 2,    /* nodes in preorder: a b c, each new, and b, the second */
 		0, 0, 1, 2,       /* b is in a; one up to a; two up to the root */
 		0, 0xAC, 2, 2, 1, /* self: 0 300 2 1 */
 		0,                /* of the root */

@@ -38,7 +38,7 @@ static const char help[] =
 	"      --notes TEXT       a line below the graph\n"
 	"      --width PX         fixed width (default: as wide as the window)\n"
 	"      --height PX        height of a frame (default: font size + 6)\n"
-	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 0.5)\n"
+	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 1; 0.5 by the script)\n"
 	"      --fontsize PX      (default 12)\n"
 	"      --fonttype FONT    CSS font family of labels, of fixed width (default: monospace)\n"
 	"      --countname TEXT   what the counts are (default: samples)\n"

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define WIDE 50      /* tenths of a pixel: narrower boxes have no round corners, they would be nothing else */
-#define LABELLED 260 /* likewise: narrower ones no label */
+#define LABELLED 380 /* likewise: narrower ones no label, it would be two letters */
 #define NO_SHADE 99
 
 /* Classes of colour: a letter and a number. */
@@ -44,6 +44,11 @@ unsigned boxes_columns(uint64_t pixels, unsigned font)
 static uint64_t tenths(const struct boxes *b, uint64_t samples)
 {
 	return (unsigned __int128)samples * b->width * 10 / b->whole;
+}
+
+static uint64_t pixels(uint64_t in_tenths)
+{
+	return (in_tenths + 5) / 10;
 }
 
 static void add_tenths(struct buf *out, uint64_t v)
@@ -127,31 +132,23 @@ static struct path *path_of(struct pen *p, struct paint paint)
 
 /*
  * A wide box is a smaller rectangle with a round-joined stroke of its own colour, which makes round corners of one in
- * twenty bytes; a narrow one is a line as thick as a row is high. Half a pixel at the right keeps neighbours apart.
+ * twenty bytes; its edges are whole pixels, and a pixel of air keeps neighbours apart. A narrow one is a line as thick as
+ * a row is high.
  */
 static void add_box(struct pen *p, const struct layout_box *box)
 {
 	const struct boxes *b = p->b;
 	uint64_t x = tenths(b, box->start), end = tenths(b, box->start + box->total);
-	unsigned y = top_of(b, box->row) * 10, height = (b->pitch - 1) * 10;
-	bool wide = end - x >= WIDE && height > 40;
+	unsigned y = top_of(b, box->row);
+	bool wide = end - x >= WIDE && b->pitch > 5;
 	struct buf *d = &path_of(p, paint_of(p, box))->d[!wide];
 
-	if (end - x < 3) /* what is less than a pixel is still seen as a shade of one */
-		end = x + 3;
-	buf_putc(d, 'M');
-	add_tenths(d, wide ? x + 15 : x);
-	buf_putc(d, ' ');
-	add_tenths(d, wide ? y + 15 : y);
-	buf_putc(d, 'h');
-	add_tenths(d, wide ? end - x - 36 : end - x > 12 ? end - x - 6 : end - x);
-	if (!wide)
-		return;
-	buf_putc(d, 'v');
-	add_tenths(d, height - 30);
-	buf_putc(d, 'H');
-	add_tenths(d, x + 15);
-	buf_putc(d, 'z');
+	x = pixels(x);
+	end = pixels(end) > x ? pixels(end) : x + 1;
+	if (wide)
+		buf_printf(d, "M%" PRIu64 " %uh%" PRIu64 "v%uH%" PRIu64 "z", x + 1, y + 1, end - x - 3, b->pitch - 3, x + 1);
+	else
+		buf_printf(d, "M%" PRIu64 " %uh%" PRIu64, x, y, end - x > 2 ? end - x - 1 : 1);
 }
 
 static void add_label(struct pen *p, const struct layout_box *box)
@@ -166,20 +163,18 @@ static void add_label(struct pen *p, const struct layout_box *box)
 	label_fit(&p->label, p->safe.v, p->safe.n, boxes_columns((width - 90) / 10, b->font));
 	if (!p->label.n)
 		return;
-	buf_puts(p->out, "<text x=\"");
-	add_tenths(p->out, x + 40);
-	buf_printf(p->out, "\" y=\"%u\">", top_of(b, box->row) + (b->pitch - 1 + b->font * 7 / 10) / 2);
+	buf_printf(p->out, "<text x=\"%" PRIu64 "\" y=\"%u\">", pixels(x) + 4, top_of(b, box->row) + (b->pitch - 1 + b->font * 7 / 10) / 2);
 	svg_escape(p->out, p->label.v, p->label.n);
-	buf_puts(p->out, "</text>\n");
+	buf_puts(p->out, "</text>");
 }
 
 static void add_paths(struct pen *p, int narrow)
 {
 	if (narrow)
-		buf_printf(p->out, "<g class=\"t\" stroke-width=\"%u\" transform=\"translate(0 %g)\">\n", p->b->pitch - 1,
+		buf_printf(p->out, "<g class=\"t\" stroke-width=\"%u\" transform=\"translate(0 %g)\">", p->b->pitch - 1,
 			   (p->b->pitch - 1) / 2.0);
 	else
-		buf_puts(p->out, "<g class=\"w\">\n");
+		buf_puts(p->out, "<g class=\"w\">");
 	for (size_t i = 0; i < p->paths.n; i++) {
 		struct path *path = &p->paths.v[i];
 
@@ -190,7 +185,7 @@ static void add_paths(struct pen *p, int narrow)
 			buf_printf(p->out, "%u", path->paint.shade);
 		buf_puts(p->out, "\" d=\"");
 		buf_add(p->out, path->d[narrow].v, path->d[narrow].n);
-		buf_puts(p->out, "\"/>\n");
+		buf_puts(p->out, "\"/>");
 	}
 	buf_puts(p->out, "</g>\n");
 }

@@ -33,7 +33,7 @@ const char flamegraph_csp[] = "default-src 'none'; style-src 'unsafe-inline'; sc
 #include "user/render/flamegraph.js.sha256"
 			      "'";
 
-const struct flamegraph_options flamegraph_defaults = {.count_name = "samples", .min_width = 0.5, .factor = 1};
+const struct flamegraph_options flamegraph_defaults = {.count_name = "samples", .min_width = 1, .factor = 1};
 
 struct drawing {
 	struct buf *out;
@@ -91,8 +91,12 @@ static void add_frames(struct drawing *d)
 
 	buf_printf(d->out,
 		   "<g class=\"fg graph\" transform=\"translate(%u %u)\" font-size=\"%u\" data-whole=\"%" PRIu64
-		   "\" data-pitch=\"%u\" data-rows=\"%u\" data-min=\"%.4g\" data-factor=\"%.17g\"",
-		   PAD, FRAMES_TOP, d->font, d->whole, d->pitch, d->rows, d->o->min_width, d->o->factor);
+		   "\" data-pitch=\"%u\" data-rows=\"%u\"",
+		   PAD, FRAMES_TOP, d->font, d->whole, d->pitch, d->rows);
+	if (d->o->min_width != flamegraph_defaults.min_width)
+		buf_printf(d->out, " data-min=\"%.4g\"", d->o->min_width);
+	if (d->o->factor != 1)
+		buf_printf(d->out, " data-factor=\"%.17g\"", d->o->factor);
 	if (d->o->inverted)
 		buf_puts(d->out, " data-inverted=\"\"");
 	if (d->o->font)
@@ -121,7 +125,7 @@ static void add_entry(struct drawing *d, const char *class, const char *text, un
 		   *line * LINE);
 	buf_printf(d->out, "<text x=\"%u\" y=\"%u\">", *x + 16, *line * LINE + 10);
 	svg_escape(d->out, d->label.v, d->label.n);
-	buf_puts(d->out, "</text>\n");
+	buf_puts(d->out, "</text>");
 	*x += width;
 }
 
@@ -199,7 +203,7 @@ static void add_top_row(struct drawing *d, const struct function *f, unsigned y)
 			buf_puts(d->out, "</tspan>");
 		}
 	}
-	buf_puts(d->out, "</text>\n");
+	buf_puts(d->out, "</text>");
 }
 
 /* The functions with the most samples of their own. Returns how many lines it takes. */
@@ -313,7 +317,7 @@ static void add_style(struct drawing *d)
 	buf_puts(d->out, "}\n");
 	buf_puts(d->out, style);
 	if (background)
-		buf_printf(d->out, "@media (prefers-color-scheme:light){.flamegraph .bg{fill:%s}}\n", background);
+		buf_printf(d->out, "@media (prefers-color-scheme:light){.fl .bg{fill:%s}}\n", background);
 	buf_puts(d->out, "</style>\n");
 }
 
@@ -352,7 +356,7 @@ static void add_head(struct drawing *d)
 	buf_puts(d->out, "<title>");
 	svg_text(d->out, title);
 	buf_puts(d->out, "</title>\n<desc>");
-	svg_text(d->out, d->o->subtitle ? d->o->subtitle : "Boxes are functions; width is how much of the total they take.");
+	svg_text(d->out, d->o->subtitle ? d->o->subtitle : "Width is a function's share of the total.");
 	buf_puts(d->out, "</desc>\n");
 	add_provenance(d);
 	add_style(d);
@@ -439,7 +443,7 @@ void flamegraph_write(struct buf *out, const struct tree *tree, const struct fla
 		begin_html(out, o);
 	else
 		buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" width=\"%u\" height=\"%u\" "
+	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph fl\" width=\"%u\" height=\"%u\" "
 			"viewBox=\"0 0 %u %u\"%s>\n",
 		   d.width, height, d.width, height, o->width ? "" : " data-fluid=\"\"");
 	buf_add(out, content.v, content.n);

@@ -22,27 +22,20 @@
 			e.textContent = text;
 		return to.appendChild(e);
 	};
+	const on = (e, types, run, options) => types.split(" ").forEach(t => e.addEventListener(t, run, options));
+	const seen = (e, yes) => e && e.setAttribute("display", yes ? "inline" : "none");
+	const { abs, floor, max, min, sqrt } = Math;
 	const html = (to, tag, attributes, text) => add(to, tag, attributes, text, XHTML);
 	const graph = one(".graph"), cfg = graph.dataset, svgWidth = +svg.getAttribute("width");
-	const pitch = +cfg.pitch, font = parseFloat(graph.getAttribute("font-size")), factor = +cfg.factor, unit = cfg.unit;
-	const fluid = svg.hasAttribute("data-fluid"), minPixels = Math.max(+cfg.min, 0.3), textY = (pitch - 1 + font * 0.7) / 2;
+	const pitch = +cfg.pitch, font = parseFloat(graph.getAttribute("font-size")), factor = +(cfg.factor || 1), unit = cfg.unit;
+	const fluid = svg.hasAttribute("data-fluid"), minPixels = max(+(cfg.min || 0.5), 0.3), textY = (pitch - 1 + font * 0.7) / 2;
 
 	// --- The tree: nodes in preorder, node 0 is the root, end[i] is behind the last node that i's subtree holds.
 
 	async function inflate() {
-		const text = all(".island").map(e => e.textContent).join(""), code = new Uint8Array(128);
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".split("").forEach((c, i) => code[c.charCodeAt()] = i);
-		let length = text.length;
-		while (text[length - 1] === "=")
-			length--;
-		const packed = new Uint8Array(Math.floor(length * 3 / 4));
-		for (let i = 0, o = 0; i < length; i += 4, o += 3) {
-			const v = code[text.charCodeAt(i)] << 18 | code[text.charCodeAt(i + 1)] << 12 |
-				code[text.charCodeAt(i + 2) & 127] << 6 | code[text.charCodeAt(i + 3) & 127];
-			packed[o] = v >> 16;
-			packed[o + 1] = v >> 8;
-			packed[o + 2] = v;
-		}
+		const text = atob(all(".island").map(e => e.textContent).join("")), packed = new Uint8Array(text.length);
+		for (let i = 0; i < text.length; i++)
+			packed[i] = text.charCodeAt(i);
 		const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
 		return new Uint8Array(await new Response(stream).arrayBuffer());
 	}
@@ -60,24 +53,24 @@
 				return v;
 		}
 	};
-	const column = (n, Type, first) => {
-		const a = new Type(n + first);
-		for (let i = first; i < n + first; i++)
+	const column = (n, Type) => {
+		const a = new Type(n + 1);
+		for (let i = 1; i <= n; i++)
 			a[i] = number();
 		return a;
 	};
 	number();
 	const flags = number(), textBytes = number();
 	const strings = new TextDecoder().decode(bytes.subarray(at, at += textBytes)).split("\n");
-	// Function 0 is the root's.
-	strings.push("all");
-	const F = number() + 1, name = column(F - 1, Uint32Array, 1), binary = column(F - 1, Uint32Array, 1);
-	const kind = column(F - 1, Uint8Array, 1), highlight = column(F - 1, Uint16Array, 1);
-	name[0] = strings.length - 1;
-	const N = number() + 1, fn = column(N - 1, Uint32Array, 1), up = column(N - 1, Uint32Array, 1);
-	for (let i = 1; i < N; i++)
-		fn[i]++;
-	const self = column(N - 1, Float64Array, 1), before = flags & 1 ? column(N - 1, Float64Array, 1) : null;
+	// Function 0 is the root's, string 0 its name.
+	strings.unshift("all");
+	const news = n => {
+		let next = 0;
+		return column(n, Uint32Array).map((v, i) => i && (v || ++next));
+	};
+	const F = number() + 1, name = news(F - 1), binary = column(F - 1, Uint32Array), kind = column(F - 1, Uint8Array);
+	const highlight = column(F - 1, Uint16Array), N = number() + 1, fn = news(N - 1), up = column(N - 1, Uint32Array);
+	const self = column(N - 1, Float64Array), before = flags & 1 ? column(N - 1, Float64Array) : null;
 	self[0] = number();
 	if (before)
 		before[0] = number();
@@ -89,9 +82,9 @@
 		parent[i] = p;
 	}
 	for (let i = N - 1; i >= 0; i--) {
-		end[i] = Math.max(end[i], i + 1);
+		end[i] = max(end[i], i + 1);
 		if (i)
-			end[parent[i]] = Math.max(end[parent[i]], end[i]);
+			end[parent[i]] = max(end[parent[i]], end[i]);
 	}
 	const sums = a => {
 		const t = Float64Array.from(a);
@@ -123,7 +116,7 @@
 
 	const defaults = { view: "top", zoom: [], ops: [], pivot: "", order: "name", colour: before ? "change" : "kind",
 		flip: cfg.inverted === "", thread: flags & 4 ? "" : "*", q: "" };
-	let state = { ...defaults }, w, sum, skip, folds, seeds, root, zoomed, whole;
+	let state = { ...defaults }, w, sum, skip, skips, folds, seeds, root, zoomed, whole;
 
 	function prepare() {
 		const is = (op, f) => op.f === nameOf(f), fill = test => Uint8Array.from(name.keys(), f => test(f) ? 1 : 0);
@@ -154,7 +147,8 @@
 				w = focus(op.f);
 		}
 		sum = w === self ? total : sums(w);
-		hitsAt = null;
+		skips = skip.includes(1);
+		mark();
 	}
 	function outermost(wanted) {
 		const flagged = Uint8Array.from(name.keys(), f => nameOf(f) === wanted ? 1 : 0), found = [];
@@ -177,6 +171,8 @@
 
 	const group = (f, up, nodes, weights) => ({ f, up, depth: up ? up.depth + 1 : 0, nodes, weights, total: 0, self: 0, base: 0,
 		kids: null });
+	const compare = (a, b) => (state.order === "size" && b.total - a.total) || (nameOf(a.f) < nameOf(b.f) ? -1 :
+		nameOf(a.f) > nameOf(b.f) ? 1 : kind[a.f] - kind[b.f]);
 	function expand(g) {
 		if (g.kids)
 			return g.kids;
@@ -195,12 +191,11 @@
 		};
 		const absorbed = f => skip[f] || (!plain && nameOf(f) === own && (folds.has(own) || folds.has("*")));
 		if (g.weights) {
-			const top = seeds && new Set(seeds);
+			const top = new Set(seeds), above = i => top.has(i) ? 0 : parent[i];
 			g.nodes.forEach((node, i) => {
-				let p = node;
-				do
-					p = top && top.has(p) ? 0 : parent[p];
-				while (p && absorbed(fn[p]));
+				let p = g.leaves ? node : above(node);
+				while (p && absorbed(fn[p]))
+					p = above(p);
 				if (p)
 					child(p, g.weights[i]);
 			});
@@ -220,40 +215,17 @@
 			}
 		}
 		g.kids = [...found.values()];
-		if (state.order === "size")
-			g.kids.sort((a, b) => b.total - a.total || (nameOf(a.f) < nameOf(b.f) ? -1 : 1));
-		else if (g.nodes.length > 1 || g.weights || seeds || skip.includes(1))
-			g.kids.sort((a, b) => nameOf(a.f) < nameOf(b.f) ? -1 : nameOf(a.f) > nameOf(b.f) ? 1 : kind[a.f] - kind[b.f]);
+		if (state.order === "size" || g.nodes.length > 1 || g.weights || seeds || skips)
+			g.kids.sort(compare);
 		return g.kids;
 	}
 	// The group below which everything else is: all stacks, from their roots or from their leaves.
 	function makeRoot(view) {
 		const g = group(0, null, [0], null);
 		if (view === "bottom") {
-			g.nodes = [];
-			g.weights = [];
-			g.kids = [];
-			const leaves = new Map();
-			for (let i = 1; i < N; i++) {
-				let leaf = i;
-				if (!w[i])
-					continue;
-				while (leaf && skip[fn[leaf]])
-					leaf = parent[leaf];
-				if (!leaf) {
-					g.self += w[i];
-					continue;
-				}
-				let k = leaves.get(fn[leaf]);
-				if (!k)
-					leaves.set(fn[leaf], k = group(fn[leaf], g, [], []));
-				k.nodes.push(leaf);
-				k.weights.push(w[i]);
-				k.total += w[i];
-			}
-			g.kids = [...leaves.values()].sort((a, b) => state.order === "size" ? b.total - a.total :
-				nameOf(a.f) < nameOf(b.f) ? -1 : 1);
-			g.nodes = [].concat(...[0]);
+			g.nodes = [...w.keys()].filter(i => w[i]);
+			g.weights = g.nodes.map(i => w[i]);
+			g.leaves = true;
 		}
 		g.seeded = !!seeds && view !== "bottom";
 		g.total = sum[0];
@@ -326,7 +298,7 @@
 				depth++;
 			else if (depth && (s[i] === "<" || s[i] === "("))
 				depth--;
-			if (!depth && s[i] === ":" && s[i - 1] === ":" && i + 1 < s.length)
+			if (!depth && i + 1 < s.length && (s[i] === "/" || (s[i] === ":" && s[i - 1] === ":")))
 				return i + 1;
 		}
 		return 0;
@@ -342,13 +314,15 @@
 		const last = lastPart(s);
 		if (columns(s) <= room || !last)
 			return cut(s, room);
-		s = s.slice(last);
-		return columns(s) + 3 <= room ? DOTS + "::" + s : cut(s, room);
+		const whole = DOTS + (s[last - 1] === "/" ? "/" : "::") + s.slice(last);
+		return columns(whole) <= room ? whole : cut(s.slice(last), room);
 	};
 
 	// --- Search.
 
-	let hit = null, hitsAt = null;
+	// hit: by function, does its name match? marks: those that are in view. count[i]: marked nodes before i. onPath[i]: is
+	// there one from the root to i? Both are made when they are asked for.
+	let hit = null, marks, count, onPath;
 	function compile(s) {
 		const icase = s === s.toLowerCase() ? "i" : "";
 		try {
@@ -360,33 +334,41 @@
 	function search() {
 		const r = state.q && compile(state.q), ok = r && strings.map(s => r.test(s));
 		hit = r ? Uint8Array.from(name, (n, f) => f && ok[n] ? 1 : 0) : null;
-		hitsAt = null;
+		mark();
 	}
-	const seen = i => hit[fn[i]] && !skip[fn[i]];
-	// hitsAt.upto[i]: matching nodes before i; hitsAt.path[i]: is there one on the way from the root to i?
-	function countHits() {
-		const upto = new Uint32Array(N + 1), path = new Uint8Array(N);
-		for (let i = 0; i < N; i++) {
-			const m = seen(i) ? 1 : 0;
-			upto[i + 1] = upto[i] + m;
-			path[i] = m | path[parent[i]];
+	function mark() {
+		marks = hit && hit.map((h, f) => h && !skip[f]);
+		count = onPath = null;
+	}
+	function counted() {
+		if (!count) {
+			count = new Uint32Array(N + 1);
+			for (let i = 0; i < N; i++)
+				count[i + 1] = count[i] + marks[fn[i]];
 		}
-		return hitsAt = { upto, path };
+		return count;
+	}
+	function path() {
+		if (!onPath) {
+			onPath = new Uint8Array(N);
+			for (let i = 0; i < N; i++)
+				onPath[i] = marks[fn[i]] | onPath[parent[i]];
+		}
+		return onPath;
 	}
 	const holdsHit = g => {
-		const h = hitsAt || countHits();
-		return g.nodes.some(g.weights ? i => h.path[i] : i => h.upto[end[i]] > h.upto[i]);
+		const h = g.weights ? path() : counted();
+		return g.nodes.some(g.weights ? i => h[i] : i => h[end[i]] > h[i]);
 	};
 	// Samples of a group with a match in their stack, each once.
 	function matched(g) {
-		const h = hitsAt || countHits();
 		let s = 0;
 		if (g.weights)
-			g.nodes.forEach((i, k) => s += h.path[i] ? g.weights[k] : 0);
+			g.nodes.forEach((i, k) => s += path()[i] ? g.weights[k] : 0);
 		else
 			for (const from of g.nodes)
 				for (let i = from; i < end[from]; i++)
-					if (seen(i)) {
+					if (marks[fn[i]]) {
 						s += sum[i];
 						i = end[i] - 1;
 					}
@@ -397,7 +379,7 @@
 
 	let inner = svgWidth - 2 * PAD, advance = font * 0.61, rows = [], first = 0, shown = 0, up0 = 0, folded = 0, narrowest;
 	function layout(g, out, over) {
-		for (let min = minPixels;; min *= 2) {
+		for (let least = minPixels;; least *= 2) {
 			let level = [{ g, x: 0, w: inner * g.total / over }], count = 0;
 			out.length = 0;
 			folded = 0;
@@ -414,7 +396,7 @@
 					};
 					for (const k of b.g ? expand(b.g) : []) {
 						const width = inner * k.total / over;
-						if (width < min) {
+						if (width < least) {
 							folded += k.total;
 							run += width;
 							inRun += k.total;
@@ -431,7 +413,7 @@
 				level = next;
 			}
 			if (!level.length)
-				return narrowest = min;
+				return narrowest = least;
 		}
 	}
 	function place() {
@@ -448,9 +430,9 @@
 			up0 = above.length;
 			rows = above.map(g => [{ g, x: 0, w: inner, above: true }]).concat(rows);
 		}
-		const tallest = Math.min(800, Math.max(rows.length, +cfg.rows));
-		shown = state.view === "top" ? Math.max(Math.min(800, +cfg.rows), tallest) : Math.min(800, rows.length);
-		first = rows.length <= shown ? 0 : Math.max(0, Math.min(up0 - 3, rows.length - shown));
+		const tallest = min(800, max(rows.length, +cfg.rows));
+		shown = state.view === "top" ? max(min(800, +cfg.rows), tallest) : min(800, rows.length);
+		first = rows.length <= shown ? 0 : max(0, min(up0 - 3, rows.length - shown));
 	}
 	const rowY = r => (state.flip ? r - first : shown - 1 - r + first) * pitch;
 	const visible = r => r >= first && r < first + shown;
@@ -458,7 +440,7 @@
 	// --- Drawing.
 
 	const change = (a, b) => {
-		const d = Math.abs(a - b), r = d / (Math.max(a, b) || 1);
+		const d = abs(a - b), r = d / (max(a, b) || 1);
 		return (b >= a ? "p" : "m") + (d < 0.0005 || r < 0.02 ? 0 : 1 + [0.05, 0.1, 0.2, 0.4, 0.7].filter(x => r >= x).length);
 	};
 	function paint(b) {
@@ -473,7 +455,7 @@
 		if (state.colour === "change")
 			return g.weights ? "p0" : change(g.base / (total0[0] || 1), g.total / (sum[0] || 1));
 		if (state.colour === "self")
-			return "s" + Math.min(5, Math.floor(6 * g.self / g.total));
+			return "s" + min(5, floor(6 * g.self / g.total));
 		if (highlight[f])
 			return "h" + (highlight[f] - 1) % 8;
 		if (kind[f] === NOTE)
@@ -481,7 +463,7 @@
 		if (state.colour === "name")
 			return "b" + shade(s);
 		if (state.colour === "binary")
-			return binary[f] ? "b" + shade(strings[binary[f] - 1]) : "x";
+			return binary[f] ? "b" + shade(strings[binary[f]]) : "x";
 		return "ukijnu"[kind[f]] + shade(s);
 	}
 	const round = v => Math.round(v * 10) / 10;
@@ -506,14 +488,14 @@
 			for (const b of row) {
 				if (b.g)
 					expand(b.g);
-				const wide = b.w >= 5 && pitch > 5, key = (b.above ? "a" : "") + (wide ? "w " : "t ") + paint(b);
+				const wide = b.w >= 5 && pitch > 5, x = Math.round(b.x), key = (b.above ? "a" : "") + (wide ? "w " : "t ") + paint(b);
 				d[key] = (d[key] || "") + (wide ?
-					"M" + round(b.x + 1.5) + " " + (y + 1.5) + "h" + round(b.w - 3.6) + "v" + (pitch - 4) + "H" + round(b.x + 1.5) + "z" :
-					"M" + round(b.x) + " " + y + "h" + round(b.w > 1.2 ? b.w - 0.6 : Math.max(b.w, 0.3)));
-				const s = b.g && b.w >= 26 && used < MAX_LABELS ? fit(nameOf(b.g.f), Math.floor((b.w - 9) / advance)) : "";
+					"M" + (x + 1) + " " + (y + 1) + "h" + (Math.round(b.x + b.w) - x - 3) + "v" + (pitch - 3) + "H" + (x + 1) + "z" :
+					"M" + round(b.x) + " " + y + "h" + round(b.w > 1.2 ? b.w - 0.6 : max(b.w, 0.3)));
+				const s = b.g && b.w >= 38 && used < MAX_LABELS ? fit(nameOf(b.g.f), floor((b.w - 9) / advance)) : "";
 				if (s) {
 					const t = texts[used] || add(labels, "text");
-					set(t, { x: round(b.x + 4), y: y + textY, class: hit && hit[b.g.f] ? "on" : "" });
+					set(t, { x: x + 4, y: floor(y + textY), class: hit && hit[b.g.f] ? "on" : "" });
 					if (t.textContent !== s)
 						t.textContent = s;
 					used++;
@@ -538,26 +520,25 @@
 
 	// --- Numbers in words.
 
-	const count = n => Math.round(n * factor).toLocaleString("en-US");
+	const amount = n => Math.round(n * factor).toLocaleString("en-US");
 	const share = (a, b, digits = 2) => (b ? 100 * a / b : 0).toFixed(digits) + "%";
 	// Wilson's interval: what the share would be in most repetitions, as far as samples are independent.
 	const interval = (k, n) => {
-		const z = 1.96, p = k / n, c = (p + z * z / 2 / n) / (1 + z * z / n);
-		const h = z / (1 + z * z / n) * Math.sqrt(p * (1 - p) / n + z * z / 4 / n / n);
-		return share(Math.max(0, c - h), 1, 1).slice(0, -1) + "\u2013" + share(Math.min(1, c + h), 1, 1);
+		const z = 1.96, p = k / n, q = z * z / n, h = z * sqrt((p - p * p + q / 4) / n);
+		return share(max(0, p + q / 2 - h), 1 + q, 1).slice(0, -1) + "\u2013" + share(min(1 + q, p + q / 2 + h), 1 + q, 1);
 	};
 	const KINDS = ["", "kernel", "inlined", "JIT", "", "thread"];
 	function numbers(b) {
 		const g = b.g, n = whole, parts = [];
 		if (!g)
-			return count(b.total) + " " + unit + ", " + share(b.total, n);
+			return amount(b.total) + " " + unit + ", " + share(b.total, n);
 		if (binary[g.f])
-			parts.push(strings[binary[g.f] - 1]);
+			parts.push(strings[binary[g.f]]);
 		if (KINDS[kind[g.f]])
 			parts.push(KINDS[kind[g.f]]);
-		parts.push(count(g.total) + " " + unit + ", " + share(g.total, n) + (g.f && factor === 1 && n ? " (" +
-			interval(Math.min(g.total, n), n) + " at 95%)" : ""));
-		parts.push("self " + count(g.self) + ", " + share(g.self, n));
+		parts.push(amount(g.total) + " " + unit + ", " + share(g.total, n) + (g.f && factor === 1 && n ? " (" +
+			interval(min(g.total, n), n) + " at 95%)" : ""));
+		parts.push("self " + amount(g.self) + ", " + share(g.self, n));
 		if (zoomed.up && !b.above)
 			parts.push(share(g.total, zoomed.total) + " of view");
 		if (total0 && !g.weights)
@@ -581,34 +562,33 @@
 		svg.setAttribute("width", "100%");
 		svg.removeAttribute("viewBox");
 	}
-	const toolBox = add(svg, "foreignObject", { x: PAD, y: 60, height: 30 }), tools = html(toolBox, "div", { class: "tools" });
+	const panel = (place, tag, attributes) => html(add(svg, "foreignObject", place), tag, attributes);
+	const tools = panel({ x: PAD, y: 60, height: 30 }, "div", { class: "tools" }), toolBox = tools.parentNode;
 	const choice = (label, key, options) => {
 		const s = html(tools, "select", { "aria-label": label, title: label });
 		for (const o in options)
 			html(s, "option", { value: o }, options[o]);
-		s.addEventListener("change", () => go({ [key]: s.value }));
+		on(s, "change", () => go({ [key]: s.value }));
 		return s;
 	};
 	const button = (to, text, label, run, attributes) => {
 		const b = html(to, "button", { type: "button", "aria-label": label, title: label, ...attributes }, text);
-		b.addEventListener("click", run);
+		on(b, "click", run);
 		return b;
 	};
 	const controls = {
 		view: choice("View", "view", { top: "Top-down", bottom: "Bottom-up", sandwich: "Sandwich" }),
-		colour: choice("Colour", "colour", { ...(before ? { change: "By change" } : {}), kind: "By kind", name: "By name",
-			binary: "By binary", self: "By self" }),
-		order: choice("Order", "order", { name: "By name", size: "By size" }),
+		colour: choice("Colour", "colour", { ...(before && { change: "Colour by change" }), kind: "Colour by kind",
+			name: "Colour by name", binary: "Colour by binary", self: "Colour by self" }),
+		order: choice("Order", "order", { name: "Order by name", size: "Order by size" }),
 	};
-	for (const [k, text] of [["colour", "Colour"], ["order", "Order"]])
-		[...controls[k].options].forEach(o => o.textContent = text + " " + o.textContent.toLowerCase());
 	if (threads.length) {
 		const o = { "": "All threads", "*": "Each thread" };
 		threads.forEach(t => o[t] = t);
 		controls.thread = choice("Thread", "thread", o);
 	}
-	button(tools, "\u21c5", "Flip: root at the bottom or on top (i)", () => go({ flip: !state.flip }));
-	const undo = button(tools, "Undo", "Undo the last transform (u)", () => go({ ops: state.ops.slice(0, -1) }));
+	button(tools, "\u21c5", "Flip (i)", () => go({ flip: !state.flip }));
+	const undo = button(tools, "Undo", "Undo (u)", () => go({ ops: state.ops.slice(0, -1) }));
 	const reset = button(tools, "Reset zoom", "Reset zoom (Esc)", () => go({ zoom: [] }));
 	html(tools, "span", { class: "gap" });
 	const found = html(tools, "span", { class: "found", role: "status" });
@@ -616,77 +596,65 @@
 	const next = button(tools, "\u203a", "Next match (n)", () => jump(1));
 	const input = html(tools, "input", { type: "search", placeholder: "Search  /", "aria-label": "Search functions",
 		autocomplete: "off", spellcheck: "false" });
-	input.addEventListener("input", () => go({ q: input.value }, true));
+	on(input, "input", () => go({ q: input.value }, true));
 	const map = add(svg, "g", { class: "map" }), mapView = add(map, "rect", { class: "part", height: 7 });
 	const ticks = add(map, "path", { class: "ticks" });
-	const crumbBox = add(svg, "foreignObject", { x: PAD, y: 38, height: 22 });
-	const crumbs = html(crumbBox, "nav", { class: "trail", "aria-label": "Zoom" });
-	const barBox = add(svg, "foreignObject", { x: PAD - 6, height: 44 });
-	const bar = html(barBox, "div", { class: "details", role: "status" });
+	const crumbs = panel({ x: PAD, y: 38, height: 22 }, "nav", { class: "trail", "aria-label": "Zoom" }), crumbBox = crumbs.parentNode;
+	const bar = panel({ x: PAD - 6, height: 44 }, "div", { class: "details", role: "status" }), barBox = bar.parentNode;
 	const barName = html(bar, "b"), barText = html(bar, "span");
-	const menuBox = add(svg, "foreignObject", { width: 270, height: 400, display: "none" });
-	const menu = html(menuBox, "div", { class: "menu", role: "menu", "aria-label": "Actions" });
+	const menu = panel({ width: 270 }, "div", { class: "menu", role: "menu", "aria-label": "Actions" }), menuBox = menu.parentNode;
+	seen(menuBox, false);
 
 	let current = null, pointed = null, menuFor = null;
 	function details(b, text) {
 		barName.textContent = b ? title(b) : "";
 		barText.textContent = text || (b ? numbers(b) : "");
-		set(barBox, { display: b || text ? "inline" : "none" });
+		seen(barBox, b || text);
 		stick();
 	}
 	function ring(rect, b, r) {
-		set(rect, { x: round(b.x), y: rowY(r), width: Math.max(1, round(b.w - 0.6)), height: pitch - 1, display: "inline" });
-	}
-	function at2(x, y) {
-		const k = Math.floor(y / pitch), r = first + (state.flip ? k : shown - 1 - k), row = visible(r) && rows[r];
-		const b = row && row.find(v => x >= v.x && x < v.x + v.w);
-		return b ? { b, r } : null;
+		set(rect, { x: round(b.x), y: rowY(r), width: max(1, round(b.w - 0.6)), height: pitch - 1 });
+		seen(rect, true);
 	}
 	function under(event) {
-		const box = graph.getScreenCTM();
-		return at2((event.clientX - box.e) / box.a, (event.clientY - box.f) / box.d);
+		const m = graph.getScreenCTM(), x = (event.clientX - m.e) / m.a, k = floor((event.clientY - m.f) / m.d / pitch);
+		const r = first + (state.flip ? k : shown - 1 - k), b = visible(r) && rows[r] && rows[r].find(v => x >= v.x && x < v.x + v.w);
+		return b ? { b, r } : null;
 	}
 
 	// The focused box is the one item of the tree that is an element; arrows replace it.
 	let item = null;
 	function focusOn(p, take) {
-		const had = item && document.activeElement === item, kids = p.b.g ? expand(p.b.g) : [];
-		const same = rows[p.r];
+		const had = item && document.activeElement === item, same = rows[p.r];
 		current = p.b.g;
 		if (item)
 			item.remove();
 		item = add(tree, "rect", { class: "ring focus", role: "treeitem", tabindex: 0, "aria-level": p.r + 1,
 			"aria-label": title(p.b) + ", " + numbers(p.b), "aria-setsize": same.length, "aria-posinset": same.indexOf(p.b) + 1,
-			"aria-selected": "false" });
-		if (kids.length)
-			item.setAttribute("aria-expanded", "true");
+			"aria-selected": false, ...(p.b.g && expand(p.b.g).length && { "aria-expanded": true }) });
 		ring(item, p.b, p.r);
 		if (take || had)
 			item.focus({ preventScroll: !take });
 		item.classList.toggle("idle", !take && !had);
 	}
 	const where = g => {
-		for (let r = 0; r < rows.length; r++) {
-			const b = g && rows[r].find(v => v.g === g);
-			if (b)
-				return { b, r };
-		}
-		return null;
+		const r = g ? rows.findIndex(row => row.some(v => v.g === g)) : -1;
+		return r < 0 ? null : { b: rows[r].find(v => v.g === g), r };
 	};
 	function move(key) {
 		const p = where(current), vertical = (key === "ArrowUp") !== state.flip;
 		if (!p)
 			return;
-		let q = null;
+		let q;
 		if (key === "Home")
 			q = { b: rows[up0][0], r: up0 };
 		else if (key === "ArrowUp" || key === "ArrowDown") {
 			const r = p.r + (vertical ? 1 : -1), row = visible(r) && rows[r] || [], middle = p.b.x + p.b.w / 2;
 			const near = row.filter(b => b.g && b.x < p.b.x + p.b.w && b.x + b.w > p.b.x);
-			q = near.length ? { b: vertical ? near.reduce((a, b) => b.w > a.w ? b : a) : near.find(b => b.x + b.w >= middle) || near[0], r } : null;
+			q = near[0] && { b: vertical ? near.reduce((a, b) => b.w > a.w ? b : a) : near.find(b => b.x + b.w >= middle) || near[0], r };
 		} else {
 			const row = rows[p.r].filter(b => b.g), i = row.indexOf(p.b) + (key === "ArrowRight" ? 1 : -1);
-			q = row[i] ? { b: row[i], r: p.r } : null;
+			q = row[i] && { b: row[i], r: p.r };
 		}
 		if (q) {
 			focusOn(q, true);
@@ -700,8 +668,8 @@
 	function drawCrumbs() {
 		crumbs.textContent = "";
 		const path = state.view === "sandwich" ? [] : pathOf(zoomed), show = zoomed.up || state.ops.length || state.view === "sandwich";
-		one(".sub") && set(one(".sub"), { display: show ? "none" : "inline" });
-		set(crumbBox, { display: show ? "inline" : "none" });
+		seen(one(".sub"), !show);
+		seen(crumbBox, show);
 		if (state.view === "sandwich")
 			html(crumbs, "span", {}, "Callers and callees of " + state.pivot);
 		const from = path.length > 12 ? path.length - 11 : 0;
@@ -729,7 +697,7 @@
 		const at = new Set();
 		boxes.forEach(row => row.forEach(b => {
 			if (b.mark)
-				for (let x = Math.floor(b.x); x <= b.x + b.w && x < inner; x++)
+				for (let x = floor(b.x); x <= b.x + b.w && x < inner; x++)
 					at.add(x);
 		}));
 		ticks.setAttribute("d", [...at].sort((a, b) => a - b).map(x => "M" + x + " 0h1v7h-1z").join(""));
@@ -743,8 +711,8 @@
 				x += k.total;
 			}
 		const scale = inner / (whole || 1);
-		set(mapView, { x: round(x * scale), width: Math.max(2, round((zoomed.up ? zoomed.total : whole) * scale)) });
-		map.setAttribute("display", zoomed.up || hit ? "inline" : "none");
+		set(mapView, { x: round(x * scale), width: max(2, round((zoomed.up ? zoomed.total : whole) * scale)) });
+		seen(map, zoomed.up || hit);
 	}
 
 	// --- Everything anew.
@@ -761,11 +729,11 @@
 		reset.hidden = !zoomed.up;
 		if (input.value !== state.q)
 			input.value = state.q;
-		hover.setAttribute("display", "none");
+		seen(hover, false);
 		const line = one(".sum");
-		line.dataset.text = count(zoomed.total) + " " + unit + (zoomed.up ? " in view" : "") + (folded ? " = " +
-			count(zoomed.total - folded) + " shown + " + count(folded) + " in frames narrower than " + round(narrowest) + " px" : ", all shown") +
-			(w !== self ? "; " + count(total[0] - sum[0]) + " left out" : "");
+		line.dataset.text = amount(zoomed.total) + " " + unit + (zoomed.up ? " in view" : "") + (folded ? " = " +
+			amount(zoomed.total - folded) + " shown + " + amount(folded) + " in frames narrower than " + round(narrowest) + " px" : ", all shown") +
+			(w !== self ? "; " + amount(total[0] - sum[0]) + " left out" : "");
 		arrange();
 		const p = where(current) || { b: rows[up0][0], r: up0 };
 		focusOn(p);
@@ -796,16 +764,18 @@
 		set(barBox, { width: inner + 12 });
 		all("[data-text]").forEach(e => {
 			const size = parseFloat(getComputedStyle(e).fontSize) || 12;
-			e.textContent = cut(e.dataset.text, Math.floor(inner / (size * 0.58)));
+			e.textContent = cut(e.dataset.text, floor(inner / (size * 0.58)));
 		});
+		for (const e of all(".top tspan:nth-child(3)"))
+			e.textContent = fit(e.dataset.text = e.dataset.text || e.textContent, floor((inner - 148) / advance));
 		stick();
 	}
 	function stick() {
 		const r = svg.getBoundingClientRect(), h = +svg.getAttribute("height"), scale = r.height / h || 1;
-		barBox.setAttribute("y", Math.max(0, Math.min(h - 48, (innerHeight - r.top) / scale - 48)));
+		barBox.setAttribute("y", max(0, min(h - 48, (innerHeight - r.top) / scale - 48)));
 	}
 	function resize() {
-		inner = Math.max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
+		inner = max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
 		draw();
 	}
 
@@ -853,7 +823,7 @@
 		if (tree) {
 			prepare();
 			root = state.view === "sandwich" ? pivot(state.pivot) : makeRoot(state.view);
-			whole = state.view === "sandwich" ? sum[0] || 1 : w === self ? Math.max(+cfg.whole, 1) : sum[0] || 1;
+			whole = state.view === "sandwich" ? sum[0] || 1 : w === self ? max(+cfg.whole, 1) : sum[0] || 1;
 			current = null;
 		}
 		if (s.q !== old.q)
@@ -873,7 +843,7 @@
 	function go(changes, replace) {
 		const s = { ...state, ...changes };
 		if (changes.view === "sandwich" && !s.pivot)
-			s.pivot = current && current.f ? nameOf(current.f) : zoomed.f ? nameOf(zoomed.f) : topName();
+			s.pivot = nameOf((current && current.f) || zoomed.f || mostSelf());
 		if (["view", "pivot"].some(k => k in changes))
 			s.zoom = [];
 		show(s);
@@ -886,11 +856,11 @@
 				history[replace ? "replaceState" : "pushState"](null, "", toHash());
 			} catch (e) {}
 	}
-	function topName() {
+	function mostSelf() {
 		const s = new Float64Array(F);
 		for (let i = 1; i < N; i++)
 			s[fn[i]] += w[i];
-		return nameOf(s.indexOf(Math.max(...s.subarray(1))));
+		return s.indexOf(s.reduce((a, b) => max(a, b)));
 	}
 	function zoom(g) {
 		if (state.view === "sandwich")
@@ -927,17 +897,8 @@
 
 	// --- Actions.
 
-	async function copy(text) {
-		try {
-			await navigator.clipboard.writeText(text);
-		} catch (e) {
-			const t = html(tools, "textarea", {}, text);
-			t.select();
-			document.execCommand("copy");
-			t.remove();
-		}
-		details(null, "Copied: " + cut(text, 100));
-	}
+	const copy = text => navigator.clipboard.writeText(text).then(() => details(null, "Copied: " + cut(text, 100)),
+		() => details(null, "Copying is not allowed"));
 	const op = t => g => go({ ops: [...state.ops, { t, f: nameOf(g.f) }], zoom: t === "f" ? [] : state.zoom });
 	const actions = [
 		["Zoom", "Enter", zoom],
@@ -963,7 +924,7 @@
 	function closeMenu() {
 		if (menuBox.getAttribute("display") === "none")
 			return;
-		menuBox.setAttribute("display", "none");
+		seen(menuBox, false);
 		if (item)
 			item.focus({ preventScroll: true });
 	}
@@ -972,13 +933,13 @@
 			return;
 		menuFor = p.b.g;
 		focusOn(p);
-		set(menuBox, { display: "inline" });
+		seen(menuBox, true);
 		const h = menu.offsetHeight + 8;
-		set(menuBox, { x: Math.max(0, Math.min(x, inner + 2 * PAD - 274)), height: h,
-			y: Math.max(0, Math.min(y, svg.getAttribute("height") - h)) });
+		set(menuBox, { x: max(0, min(x, inner + 2 * PAD - 274)), height: h,
+			y: max(0, min(y, svg.getAttribute("height") - h)) });
 		menu.firstChild.focus({ preventScroll: true });
 	}
-	menu.addEventListener("keydown", e => {
+	on(menu, "keydown", e => {
 		const list = [...menu.children], i = list.indexOf(document.activeElement);
 		const to = { ArrowDown: i + 1, ArrowUp: i - 1 + list.length, Home: 0, End: list.length - 1 }[e.key];
 		if (to !== undefined)
@@ -991,9 +952,8 @@
 		e.stopPropagation();
 	});
 
-	const HELP = "Arrows move" + DOT + "Enter zooms, Backspace goes back, Esc resets" + DOT + "/ searches, n and N jump" + DOT +
-		"m opens actions" + DOT + "v view, i flip, c colour, o order" + DOT + "s sandwich, f focus, h hide, x merge, r recursion, u undo" +
-		DOT + "y copies the name";
+	const HELP = "Arrows, Enter, Backspace, Esc: move, zoom" + DOT + "/ n N: search" + DOT + "m: actions" + DOT + "v i c o: view, flip, colour, order" +
+		DOT + "s f h x r R u: sandwich, focus, hide, merge, recursion, undo" + DOT + "y Y: copy";
 	function press(e) {
 		const typing = e.target === input, g = current, p = where(g);
 		const find = (e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "f";
@@ -1046,57 +1006,56 @@
 		}
 		e.preventDefault();
 	}
-	graph.addEventListener("click", e => {
+	on(graph, "click", e => {
 		const p = under(e);
 		if (p && p.b.g)
 			zoom(p.b.g);
 	});
-	graph.addEventListener("mousemove", e => {
+	on(graph, "mousemove", e => {
 		const p = under(e);
 		if (p && p.b === pointed)
 			return;
 		pointed = p && p.b;
+		seen(hover, false);
 		if (p)
 			ring(hover, p.b, p.r);
-		else
-			hover.setAttribute("display", "none");
 		details(p && p.b);
 	});
-	graph.addEventListener("mouseleave", () => {
+	on(graph, "mouseleave", () => {
 		pointed = null;
-		hover.setAttribute("display", "none");
+		seen(hover, false);
 		details(null);
 	});
-	graph.addEventListener("contextmenu", e => {
+	on(graph, "contextmenu", e => {
 		const p = under(e), r = svg.getBoundingClientRect();
 		if (p && p.b.g && p.b.g.f) {
 			e.preventDefault();
 			openMenu(p, e.clientX - r.left, e.clientY - r.top);
 		}
 	});
-	svg.addEventListener("mousedown", e => {
+	on(svg, "mousedown", e => {
 		if (!menu.contains(e.target))
 			closeMenu();
 	});
-	tree.addEventListener("focusin", () => {
+	on(tree, "focusin", () => {
 		const p = where(current);
 		item.classList.remove("idle");
 		if (p)
 			details(p.b);
 	});
 	// Alone on a page it hears every key, beside others only those meant for it.
-	addEventListener("keydown", e => {
+	on(window, "keydown", e => {
 		if (svg.contains(e.target) || (alone() && !/^(input|textarea|select)$/i.test(e.target.tagName)))
 			press(e);
 	});
-	addEventListener("resize", resize);
-	addEventListener("scroll", stick, { passive: true });
-	addEventListener("popstate", () => alone() && show(fromHash(location.hash)));
+	on(window, "resize", resize);
+	on(window, "scroll", stick, { passive: true });
+	on(window, "popstate", () => alone() && show(fromHash(location.hash)));
 
 	const probe = add(labels, "text", {}, "m".repeat(40));
 	advance = probe.getComputedTextLength() / 40 || advance;
 	probe.remove();
-	inner = Math.max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
+	inner = max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
 	details(null);
 	show(alone() ? fromHash(location.hash) : state);
 })();

@@ -36,38 +36,16 @@ static void put(struct sink *s, uint64_t v)
 	s->bytes[s->n++] = v;
 }
 
-struct order {
-	const struct functions *functions;
-	const struct strings *strings;
-};
-
-/* Most frequent first; what decides between equals does not depend on the order of the samples. */
-static int by_frequency(const void *a, const void *b, void *order)
-{
-	const struct order *o = order;
-	const struct function *x = &o->functions->all.v[*(const uint32_t *)a];
-	const struct function *y = &o->functions->all.v[*(const uint32_t *)b];
-	int c;
-
-	if (x->nodes != y->nodes)
-		return x->nodes > y->nodes ? -1 : 1;
-	c = strcmp(strings_get(o->strings, x->name), strings_get(o->strings, y->name));
-	if (!c)
-		c = strcmp(strings_get(o->strings, x->binary), strings_get(o->strings, y->binary));
-	if (!c)
-		c = (int)x->kind - (int)y->kind;
-	return c ? c : (int)x->highlight - (int)y->highlight;
-}
-
 struct encoder {
 	struct sink sink;
 	const struct tree *tree;
 	const struct functions *functions;
-	uint32_t *order;      /* function ids in the order of the file */
-	uint32_t *number;     /* and back */
+	uint32_t *order;      /* function ids in the order of the file: as they occur first */
+	uint32_t *number;     /* function id -> position there + 1; 0: not yet */
 	uint32_t *string;     /* string id -> number of the string + 1 */
 	bool *thread;         /* per function: it stands for a thread */
 	VEC(uint32_t) nodes;  /* in preorder */
+	uint32_t named;       /* functions in `order` */
 	struct buf text;
 	uint32_t strings;
 	unsigned flags;
@@ -85,23 +63,16 @@ static void add_string(struct encoder *e, uint32_t id)
 	e->string[id] = ++e->strings;
 }
 
-static void order_functions(struct encoder *e)
+static void add_function(struct encoder *e, uint32_t node)
 {
-	size_t n = e->functions->all.n;
-	struct order o = {e->functions, e->tree->profile->strings};
+	uint32_t id = e->functions->of_node[node];
 
-	e->order = xcalloc(n + 1, sizeof(*e->order));
-	e->number = xcalloc(n + 1, sizeof(*e->number));
-	e->string = xcalloc(strings_count(o.strings) + 1, sizeof(*e->string));
-	for (uint32_t i = 0; i < n; i++)
-		e->order[i] = i;
-	qsort_r(e->order, n, sizeof(*e->order), by_frequency, &o);
-	for (uint32_t i = 0; i < n; i++) {
-		e->number[e->order[i]] = i;
-		add_string(e, e->functions->all.v[e->order[i]].name);
+	if (!e->number[id]) {
+		e->order[e->named] = id;
+		e->number[id] = ++e->named;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		add_string(e, e->functions->all.v[e->order[i]].binary);
+	if (e->tree->nodes.v[node].depth == 2 && e->flags & ISLAND_THREADS)
+		e->thread[id] = true;
 }
 
 static void order_nodes(struct encoder *e)
@@ -109,12 +80,10 @@ static void order_nodes(struct encoder *e)
 	const struct tree *t = e->tree;
 	uint32_t id = t->nodes.v[0].first_child;
 
-	e->thread = xcalloc(e->functions->all.n + 1, sizeof(*e->thread));
 	vec_reserve(&e->nodes, t->nodes.n);
 	while (id) {
 		*vec_push(&e->nodes) = id;
-		if (t->nodes.v[id].depth == 2 && e->flags & ISLAND_THREADS)
-			e->thread[e->functions->of_node[id]] = true;
+		add_function(e, id);
 		if (t->nodes.v[id].first_child) {
 			id = t->nodes.v[id].first_child;
 			continue;
@@ -125,14 +94,28 @@ static void order_nodes(struct encoder *e)
 	}
 }
 
+/* Names first, so that they are the strings in order; then binaries. */
+static void order_strings(struct encoder *e)
+{
+	for (uint32_t i = 0; i < e->named; i++)
+		add_string(e, e->functions->all.v[e->order[i]].name);
+	for (uint32_t i = 0; i < e->named; i++)
+		add_string(e, e->functions->all.v[e->order[i]].binary);
+}
+
 static void put_functions(struct encoder *e)
 {
 	const struct function *all = e->functions->all.v;
-	size_t n = e->functions->all.n;
+	size_t n = e->named;
+	uint32_t names = 0;
 
 	put(&e->sink, n);
-	for (size_t i = 0; i < n; i++)
-		put(&e->sink, e->string[all[e->order[i]].name] - 1);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t string = e->string[all[e->order[i]].name];
+
+		put(&e->sink, string > names ? 0 : string);
+		names = string > names ? string : names;
+	}
 	for (size_t i = 0; i < n; i++)
 		put(&e->sink, e->string[all[e->order[i]].binary]);
 	for (size_t i = 0; i < n; i++)
@@ -144,11 +127,15 @@ static void put_functions(struct encoder *e)
 static void put_nodes(struct encoder *e)
 {
 	const struct tree_node *all = e->tree->nodes.v;
-	uint32_t depth = 0;
+	uint32_t depth = 0, occurred = 0;
 
 	put(&e->sink, e->nodes.n);
-	for (size_t i = 0; i < e->nodes.n; i++)
-		put(&e->sink, e->number[e->functions->of_node[e->nodes.v[i]]]);
+	for (size_t i = 0; i < e->nodes.n; i++) {
+		uint32_t number = e->number[e->functions->of_node[e->nodes.v[i]]];
+
+		put(&e->sink, number > occurred ? 0 : number);
+		occurred = number > occurred ? number : occurred;
+	}
 	for (size_t i = 0; i < e->nodes.n; i++) {
 		put(&e->sink, depth + 1 - all[e->nodes.v[i]].depth);
 		depth = all[e->nodes.v[i]].depth;
@@ -173,8 +160,12 @@ void island_encode(struct buf *payload, const struct tree *t, const struct funct
 		e.flags |= ISLAND_FOLDED;
 	if (t->thousandths)
 		e.flags |= ISLAND_THOUSANDTHS;
-	order_functions(&e);
+	e.order = xcalloc(f->all.n + 1, sizeof(*e.order));
+	e.number = xcalloc(f->all.n + 1, sizeof(*e.number));
+	e.thread = xcalloc(f->all.n + 1, sizeof(*e.thread));
+	e.string = xcalloc(strings_count(t->profile->strings) + 1, sizeof(*e.string));
 	order_nodes(&e);
+	order_strings(&e);
 	put(&e.sink, ISLAND_VERSION);
 	put(&e.sink, e.flags);
 	put(&e.sink, e.text.n);
@@ -237,6 +228,20 @@ static uint32_t get_below(struct cursor *c, uint64_t limit)
 	return c->bad ? 0 : v;
 }
 
+/* 0: the next number that did not occur yet, of *occurred so far; else one that did, + 1. Below `limit` in both cases. */
+static uint32_t get_new(struct cursor *c, uint32_t *occurred, uint64_t limit)
+{
+	uint32_t v = get_below(c, (uint64_t)*occurred + 1);
+
+	if (v)
+		return v - 1;
+	if (*occurred >= limit) {
+		c->bad = true;
+		return 0;
+	}
+	return (*occurred)++;
+}
+
 struct decoder {
 	struct cursor cursor;
 	struct strings *names;
@@ -273,8 +278,8 @@ static void get_functions(struct decoder *d)
 	auto_free struct profile_frame *frames = xcalloc((size_t)n + 1, sizeof(*frames));
 	auto_free bool *threads = xcalloc((size_t)n + 1, sizeof(*threads));
 
-	for (uint32_t i = 0; i < n && !c->bad; i++) {
-		uint32_t name = get_below(c, d->strings.n);
+	for (uint32_t i = 0, names = 0; i < n && !c->bad; i++) {
+		uint32_t name = get_new(c, &names, d->strings.n);
 
 		frames[i].name = c->bad ? 0 : d->strings.v[name];
 		c->bad |= !frames[i].name;
@@ -319,8 +324,8 @@ static void get_nodes(struct decoder *d, struct nodes *v)
 	v->up = xcalloc((size_t)v->n + 1, sizeof(*v->up));
 	v->self = xcalloc((size_t)v->n + 1, sizeof(*v->self));
 	v->before = xcalloc((size_t)v->n + 1, sizeof(*v->before));
-	for (uint32_t i = 0; i < v->n && !c->bad; i++)
-		v->function[i] = get_below(c, d->frames.n);
+	for (uint32_t i = 0, functions = 0; i < v->n && !c->bad; i++)
+		v->function[i] = get_new(c, &functions, d->frames.n);
 	for (uint32_t i = 0; i < v->n && !c->bad; i++) {
 		v->up[i] = get_below(c, depth + 1);
 		depth += 1 - v->up[i];

@@ -7,13 +7,15 @@
  *	version (1), flags (island_flags)
  *	bytes of the text, the text: strings separated by newlines, escaped by text_escape(), so none holds a newline
  *	number of functions, then four columns of as many numbers each:
- *		name (index of a string), binary (index + 1, or 0), kind (enum frame_kind, or ISLAND_THREAD), highlight
+ *		name (0: the next string that was no name yet, else index + 1 of an earlier one), binary (index + 1, or 0),
+ *		kind (enum frame_kind, or ISLAND_THREAD), highlight
  *	number of nodes, then columns of as many numbers each, nodes in preorder, siblings in the tree's order:
- *		function; up: how many levels to go up from the node before it to reach its parent (0: it is the parent;
- *		the first node starts at the root, which has no record); self; with ISLAND_BASELINE: self before
+ *		function (0: the next one that did not occur yet, else its number, from 1); up: how many levels to go up
+ *		from the node before it to reach its parent (0: it is the parent; the first node starts at the root, which
+ *		has no record); self; with ISLAND_BASELINE: self before
  *
  * The root's own samples (stacks without a frame) are a last number, with ISLAND_BASELINE those before are another.
- * Columns compress better than records. Functions are in order of how often they occur, so most node records take a byte or two per column.
+ * Columns compress better than records, and what comes for the first time is told as 0.
  *
  * In the file the text stands in elements of class "island", in order, none longer than ISLAND_PART: XML parsers bound
  * one text node to 10 MB.

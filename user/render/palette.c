@@ -94,7 +94,7 @@ static int channel(int n, int hue, int saturation, int lightness)
 
 static void add_shade(struct buf *out, char letter, int i, int hue, int saturation, int lightness)
 {
-	buf_printf(out, ".fg .%c%d{color:#%02x%02x%02x}\n", letter, i, channel(0, hue, saturation, lightness),
+	buf_printf(out, ".fg .%c%d{color:#%02x%02x%02x}", letter, i, channel(0, hue, saturation, lightness),
 		   channel(8, hue, saturation, lightness), channel(4, hue, saturation, lightness));
 }
 
