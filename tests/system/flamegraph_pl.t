@@ -114,11 +114,14 @@ sub read_island {
 	my @strings = split(/\n/, substr($bytes, $at, $length), -1);
 	$at += $length;
 	my $n = $get->();
-	my @name = map { $strings[$get->()] } 1 .. $n;
+	# 0 stands for the next one that did not occur yet.
+	my $next = 0;
+	my @name = map { my $v = $get->(); $strings[ $v ? $v - 1 : $next++ ] } 1 .. $n;
 	$get->() for 1 .. $n;    # binaries
 	$get->() for 1 .. 2 * $n;    # kinds, highlights
 	$n = $get->();
-	my @function = map { $get->() } 1 .. $n;
+	$next = 0;
+	my @function = map { my $v = $get->(); $v ? $v - 1 : $next++ } 1 .. $n;
 	my @up = map { $get->() } 1 .. $n;
 	my @self = map { $get->() } 1 .. $n;
 	if ($flags & 1) { $get->() for 1 .. $n }
