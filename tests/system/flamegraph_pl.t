@@ -114,26 +114,32 @@ sub read_island {
 	my @strings = split(/\n/, substr($bytes, $at, $length), -1);
 	$at += $length;
 	my $n = $get->();
-	my @name = map { $strings[$get->()] } 1 .. $n;
+	# 0 stands for the next one that did not occur yet.
+	my $next = 0;
+	my @name = map { my $v = $get->(); $strings[ $v ? $v - 1 : $next++ ] } 1 .. $n;
 	$get->() for 1 .. $n;    # binaries
-	my @kind = map { $get->() } 1 .. $n;
-	$get->() for 1 .. $n;    # highlights
+	$get->() for 1 .. 2 * $n;    # kinds, highlights
 	$n = $get->();
-	my @function = map { $get->() } 1 .. $n;
+	$next = 0;
+	my @function = map { my $v = $get->(); $v ? $v - 1 : $next++ } 1 .. $n;
 	my @up = map { $get->() } 1 .. $n;
 	my @self = map { $get->() } 1 .. $n;
 	if ($flags & 1) { $get->() for 1 .. $n }
 	my $total = $get->();
 	die 'the data does not end where it should' if $at != length($bytes);
-	my (@open, %sum);
+	my (@open, @parent, @path, @sum);
 	for my $i (0 .. $n - 1) {
 		splice(@open, @open - $up[$i]) if $up[$i];
-		push(@open, (@open ? "$open[-1];" : '') . plain($name[ $function[$i] ]) . "\x01$kind[ $function[$i] ]");
-		$total += $self[$i];
-		$sum{$_} += $self[$i] for @open;
+		$parent[$i] = @open ? $open[-1] : -1;
+		$path[$i] = (@open ? "$path[ $open[-1] ];" : '') . plain($name[ $function[$i] ]);
+		push(@open, $i);
+	}
+	for my $i (reverse 0 .. $n - 1) {
+		$sum[$i] += $self[$i];
+		$parent[$i] < 0 ? ($total += $sum[$i]) : ($sum[ $parent[$i] ] += $sum[$i]);
 	}
 	my %of_stack;
-	push(@{ $of_stack{ s/\x01\d//gr } }, $sum{$_}) for grep { $sum{$_} } keys %sum;
+	push(@{ $of_stack{ $path[$_] } }, $sum[$_]) for grep { $sum[$_] } 0 .. $n - 1;
 	return (\%of_stack, $total, $flags & 16 ? 1000 : 1);
 }
 

@@ -125,6 +125,7 @@ static void names_that_are_missing(void **state)
 {
 	expect_frame("7f0000001000 [unknown] (/usr/lib/libc.so.6)", "[libc.so.6]");
 	expect_frame("7f0000001000 [unknown] ([unknown])", "[unknown]");
+	expect_frame("8b48d28548c03145 [unknown] ([unknown])", "[unknown]");
 	expect_frame("7f0000001000 (/usr/lib/libc.so.6)", "[libc.so.6]");
 	expect_frame("7f0000001000", "[unknown]");
 	expect_frame("ffffffff81000000 [unknown] ([kernel.kallsyms])", "[kernel.kallsyms]_[k]");
@@ -144,6 +145,10 @@ static void symbols_may_look_like_anything(void **state)
 	expect_frame("401136 std::array<[u8; 8]>::f+0x1 (/bin/x)", "std::array<[u8: 8]>::f");
 	expect_frame("401136 x+0x1f+0x2 (/bin/x)", "x+0x1f");
 	expect_frame("add (/bin/x)", "add");
+	expect_frame("            12ed (/bin/x)", "[x]");
+	expect_frame("            12ed main", "main");
+	expect_frame("               0 [unknown] ([unknown])", "[unknown]");
+	expect("\t            12f3 A::f\n\t            1147 main\n\n\t             add\n\n", "[unknown] 1\nmain;A::f 1\n");
 	expect_frame("main", "main");
 	expect_frame("7f12 f 1 [000] 1.000000: 1 e: (/tmp/perf-1.map)", "f 1 [000] 1.000000: 1 e:_[j]");
 }
@@ -153,6 +158,8 @@ static void java_inlines_in_one_symbol(void **state)
 	expect_frame("7f0000001000 Lorg/a/B;::run->Lorg/a/C;::get->Ljava/lang/String;::length (/tmp/perf-1.map)",
 		     "org/a/B:::run_[j];org/a/C:::get_[i];java/lang/String:::length_[i]");
 	expect_frame("7f0000001000 Interpreter (/tmp/perf-1.map)", "Interpreter_[j]");
+	expect_frame("7f0000001000 LazyCompile:*run /app/x.js:39 (/tmp/perf-1.map)", "LazyCompile:*run /app/x.js:39_[j]");
+	expect_frame("7f0000001000 Lio/netty/B;.run (/tmp/perf-1.map)", "io/netty/B:.run_[j]");
 	expect_frame("7f0000001000 LBusy;::main (/tmp/perf-1.map)", "LBusy:::main_[j]");
 }
 
@@ -161,6 +168,9 @@ static void source_lines_are_no_frames(void **state)
 	expect("c 1 [000] 1.000000: 1 e: \n\t          401136 leaf+0x1 (/bin/x)\n  /src/x.c:12\n"
 	       "\t          401100 main+0x1 (/bin/x)\n  x[401100]\n\n",
 	       "c;main;leaf 1\n");
+	expect("c 1 [000] 1.000000: 1 e: \n\tffffffff81000130 leaf+0x1 ([kernel.kallsyms])\n  [kernel.kallsyms][ffffffff81000130]\n"
+	       "\t          401100 main+0x1 (/bin/x)\n  /my sources/x.c:7\n\n",
+	       "c;main;leaf_[k] 1\n");
 }
 
 static void text_that_lost_its_tabs(void **state)

@@ -278,6 +278,38 @@ static void highlights_count_a_sample_once(void **state)
 	profile_free(p);
 }
 
+/* What formats that are no trees get: the frames that the view shows, leaf first, or nothing. */
+static void stacks_of_a_view(void **state)
+{
+	static const char *const want[] = {"work main", "sys work main", "work main", NULL, ""};
+	struct profile *p = sample_profile();
+	struct patterns *patterns = patterns_new();
+	struct view view = {.process = ALL_PROCESSES, .no_inline = true, .patterns = patterns};
+	struct view_stacks *v;
+
+	patterns_add(patterns, PATTERN_IGNORE, "^start$", NULL);
+	patterns_add(patterns, PATTERN_HIDE, "^db$", NULL);
+	v = view_stacks_new(p, &view);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		const uint32_t *frames;
+		struct buf text = {0};
+		size_t n;
+
+		assert_int_equal(view_stacks_get(v, &p->samples.v[i], &frames, &n), want[i] != NULL);
+		if (!want[i])
+			continue;
+		buf_puts(&text, "");
+		for (size_t j = 0; j < n; j++)
+			buf_printf(&text, "%s%s", j ? " " : "", strings_get(p->strings, p->frames.v[frames[j]].name));
+		assert_string_equal(text.v, want[i]);
+		buf_free(&text);
+	}
+	view_stacks_free(v);
+	view_stacks_free(NULL);
+	patterns_free(patterns);
+	profile_free(p);
+}
+
 static void turned_around(void **state)
 {
 	struct profile *p = sample_profile();
@@ -380,6 +412,7 @@ int main(void)
 		cmocka_unit_test(ignored_stacks_are_counted),
 		cmocka_unit_test(patterns_see_no_frames_that_the_view_leaves_out),
 		cmocka_unit_test(highlights_count_a_sample_once),
+		cmocka_unit_test(stacks_of_a_view),
 		cmocka_unit_test(turned_around),
 		cmocka_unit_test(in_order_only_neighbours_are_merged),
 		cmocka_unit_test(a_builder_keeps_what_stacks_share),

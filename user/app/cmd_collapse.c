@@ -122,8 +122,15 @@ static void take_piece(void *reader, const char *bytes, size_t n)
 	perf_script_add(reader, bytes, n);
 }
 
-static int report(const struct collapse_options *o, const struct perf_script_report *r, struct error *err)
+static int report(const struct collapse_options *o, const struct perf_script_report *r, const struct tree *t,
+		  struct error *err)
 {
+	struct buf view = {0};
+
+	view_report(&view, t);
+	if (view.n)
+		log_info("%.*s", (int)view.n - 1, view.v);
+	buf_free(&view);
 	if (r->bad)
 		log_warn("left out %" PRIu64 " lines that are not of perf script, the first is line %" PRIu64, r->bad,
 			 r->first);
@@ -150,7 +157,7 @@ static int collapse(const struct collapse_options *o, struct error *err)
 	perf_script_end(reader, &found);
 	t = tree_builder_end(b);
 	if (!ret)
-		ret = report(o, &found, err);
+		ret = report(o, &found, t, err);
 	if (!ret) {
 		folded_write(&folded, t);
 		ret = stream_write(o->output, &folded, err);

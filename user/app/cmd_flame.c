@@ -50,10 +50,9 @@ static const char help[] =
 	"      --inverted         root on top (icicle)\n"
 	"      --reverse          merge stacks from their leaves\n"
 	"      --flamechart       stacks from left to right in the order of the input, only neighbours merged\n"
-	"      --negate           swap the colours of a differential graph\n"
 	VIEW_HELP
-	"      --hash, --random, --cp, --encoding X, --fontwidth X   accepted without effect: colours\n"
-	"                         depend on the name alone, the encoding is UTF-8\n"
+	"      --hash, --random, --cp, --negate, --encoding X, --fontwidth X   accepted without effect:\n"
+	"                         colours depend on the name alone or on the change, the encoding is UTF-8\n"
 	"\n"
 	"Lines with two counts (STACK BEFORE AFTER) make a differential graph, when all lines have two.\n";
 
@@ -75,7 +74,6 @@ enum option_id {
 	OPT_INVERTED,
 	OPT_REVERSE,
 	OPT_FLAMECHART,
-	OPT_NEGATE,
 	OPT_EXTRACT,
 	OPT_STATIC,
 	OPT_CSP,
@@ -102,7 +100,7 @@ static const struct option long_options[] = {
 	{"inverted", no_argument, NULL, OPT_INVERTED},
 	{"reverse", no_argument, NULL, OPT_REVERSE},
 	{"flamechart", no_argument, NULL, OPT_FLAMECHART},
-	{"negate", no_argument, NULL, OPT_NEGATE},
+	{"negate", no_argument, NULL, OPT_NO_EFFECT},
 	{"extract", no_argument, NULL, OPT_EXTRACT},
 	{"static", no_argument, NULL, OPT_STATIC},
 	{"csp", no_argument, NULL, OPT_CSP},
@@ -122,7 +120,6 @@ struct flame_options {
 	double min_percent;         /* of the width; 0: graph.min_width counts */
 	struct view view;
 	struct patterns *patterns; /* the view's */
-	bool negate;
 	bool extract; /* the input is a flame graph, the output folded stacks */
 	bool csp;
 };
@@ -216,8 +213,6 @@ static bool take(struct flame_options *o, int id, const char *arg)
 		return g->no_script = true;
 	case OPT_CSP:
 		return o->csp = true;
-	case OPT_NEGATE:
-		return o->negate = true;
 	default:
 		return true;
 	}

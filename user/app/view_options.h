@@ -3,7 +3,7 @@
 #ifndef APP_VIEW_OPTIONS_H
 #define APP_VIEW_OPTIONS_H
 
-#include "profile/patterns.h"
+#include "profile/tree.h"
 
 #define OPT_VIEW 4096 /* values of getopt_long() from here on are these options' */
 
@@ -29,5 +29,8 @@
  */
 int view_option_take(struct patterns **patterns, int value, const char *arg);
 bool view_option_is(int value);
+
+/* Appends "left out N of M samples: ignored=N out of focus=N without root=N" and a newline; nothing when there are none. */
+void view_report(struct buf *out, const struct tree *t);
 
 #endif

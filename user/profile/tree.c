@@ -34,6 +34,11 @@ struct tree_builder {
 	VEC(uint32_t) path; /* of a view in order: the nodes of the last stack, root first; a view that is not makes none */
 };
 
+struct node_ids {
+	uint32_t *v;
+	size_t n, cap;
+};
+
 struct key {
 	uint32_t parent, name, binary;
 	enum frame_kind kind;
@@ -412,30 +417,79 @@ bool view_shows(const struct view *v, enum frame_kind kind)
 	return !(v->no_inline && kind == FRAME_INLINE);
 }
 
+/* A sample of the profile, root frames included. `path`: the profile's nodes of its stack, leaf first. */
+static void push_sample(struct tree_builder *b, const struct profile_sample *s, struct node_ids *path)
+{
+	const struct profile *p = b->tree->profile;
+
+	path->n = 0;
+	for (uint32_t n = s->node; n; n = p->nodes.v[n].parent)
+		*vec_push(path) = n;
+	tree_builder_keep(b, 0);
+	push_roots(b, &b->view, &p->threads.v[s->thread]);
+	for (size_t depth = path->n; depth--;) {
+		const struct profile_frame *f = &p->frames.v[p->nodes.v[path->v[depth]].frame];
+
+		tree_builder_push(b, f->name, f->binary, f->kind);
+	}
+}
+
 struct tree *tree_new(const struct profile *p, const struct view *view)
 {
 	struct tree_builder *b = tree_builder_new(p, view);
-	VEC(uint32_t) path = {0}; /* profile nodes of one stack, leaf first */
+	struct node_ids path = {0};
 
 	for (size_t i = 0; i < p->samples.n; i++) {
 		const struct profile_sample *s = &p->samples.v[i];
 
 		if (view->process != ALL_PROCESSES && p->threads.v[s->thread].process != view->process)
 			continue;
-		path.n = 0;
-		for (uint32_t n = s->node; n; n = p->nodes.v[n].parent)
-			*vec_push(&path) = n;
-		tree_builder_keep(b, 0);
-		push_roots(b, view, &p->threads.v[s->thread]);
-		for (size_t depth = path.n; depth--;) {
-			const struct profile_frame *f = &p->frames.v[p->nodes.v[path.v[depth]].frame];
-
-			tree_builder_push(b, f->name, f->binary, f->kind);
-		}
+		push_sample(b, s, &path);
 		tree_builder_count(b, s->count);
 	}
 	vec_free(&path);
 	return tree_builder_end(b);
+}
+
+struct view_stacks {
+	struct tree_builder *builder;
+	struct node_ids path, frames;
+};
+
+struct view_stacks *view_stacks_new(const struct profile *p, const struct view *view)
+{
+	struct view_stacks *v = xcalloc(1, sizeof(*v));
+
+	v->builder = tree_builder_new(p, view);
+	return v;
+}
+
+void view_stacks_free(struct view_stacks *v)
+{
+	if (!v)
+		return;
+	tree_free(tree_builder_end(v->builder));
+	vec_free(&v->path);
+	vec_free(&v->frames);
+	free(v);
+}
+
+bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **frames, size_t *n)
+{
+	const struct profile *p = v->builder->tree->profile;
+	struct entry e;
+
+	push_sample(v->builder, s, &v->path);
+	e = top(v->builder);
+	if (e.ignored || !e.focused || !e.rooted)
+		return false;
+	v->frames.n = 0;
+	for (size_t i = 0; i < v->path.n; i++)
+		if (v->builder->stack.v[v->builder->stack.n - 1 - i].shown)
+			*vec_push(&v->frames) = p->nodes.v[v->path.v[i]].frame;
+	*frames = v->frames.v;
+	*n = v->frames.n;
+	return true;
 }
 
 uint64_t tree_left_out(const struct tree *t)

@@ -28,6 +28,17 @@ struct view {
 /* Does the view show frames of this kind? */
 bool view_shows(const struct view *v, enum frame_kind kind);
 
+/* The stacks of a profile's samples as the view shows them, for formats that are no trees. */
+struct view_stacks; /* opaque */
+
+struct view_stacks *view_stacks_new(const struct profile *p, const struct view *view);
+void view_stacks_free(struct view_stacks *v); /* NULL is fine */
+/*
+ * The frames (ids of the profile) of one, leaf first, without those that stand for process and thread; valid until the
+ * next call. False: the view's patterns leave the sample out.
+ */
+bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **frames, size_t *n);
+
 struct tree_node {
 	uint32_t name;   /* string id in the profile's pool, without any suffix */
 	uint32_t binary; /* likewise, or 0 */

@@ -58,6 +58,14 @@ static void protect_final_spaces(char *name, size_t n)
 		name[n - 1] = '_';
 }
 
+/* A name may end like the suffix of a kind that it is not of: a function of a program would read as one of the kernel. */
+static void protect_suffix(char *name, size_t n)
+{
+	for (size_t i = 0; n > FOLDED_SUFFIX_BYTES && i < FOLDED_SUFFIXES; i++)
+		if (!memcmp(name + n - FOLDED_SUFFIX_BYTES, folded_suffixes[i].text, FOLDED_SUFFIX_BYTES))
+			name[n - FOLDED_SUFFIX_BYTES + 1] = '(';
+}
+
 static const char *suffix_of(enum frame_kind kind)
 {
 	for (size_t i = 0; i < FOLDED_SUFFIXES; i++)
@@ -87,6 +95,7 @@ static void write_name(struct writer *w, const struct tree_node *node)
 		return;
 	protect_final_spaces(name, n);
 	protect_trailing_number(name, n);
+	protect_suffix(name, n);
 	if (node->depth == 1 && n == 1 && *name == '#') /* alone on a line it would start a comment */
 		*name = '_';
 }

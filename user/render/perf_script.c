@@ -332,8 +332,8 @@ static enum frame_kind kind_of(struct part address, struct part binary)
 		return FRAME_INLINE;
 	if (is_jit(binary))
 		return FRAME_JIT;
-	/* The upper half of the addresses is the kernel's on every 64-bit machine. */
-	if (is_kernel(binary) || (address.n == 16 && *address.s >= '8'))
+	/* The upper half of the addresses is the kernel's on every 64-bit machine; garbage seldom looks like it. */
+	if (is_kernel(binary) || (address.n == 16 && starts(address, "ffff")))
 		return FRAME_KERNEL;
 	return FRAME_USER;
 }
@@ -372,6 +372,16 @@ static void add_frame(struct perf_script *r, struct part name, enum frame_kind k
 		*vec_push(&r->frames) = (struct frame){strings_add_n(r->profile->strings, name.s, name.n), kind};
 }
 
+/* "Ljava/lang/String;::length" is, "LazyCompile:*run /app/x.js" is not. */
+static bool is_java_class(struct part name)
+{
+	size_t i = 0;
+
+	while (i < name.n && !strchr(";:. /", name.s[i]))
+		i++;
+	return starts(name, "L") && i < name.n && name.s[i] == '/';
+}
+
 /*
  * A JIT compiler's map can say "outer->inner->innermost" of one address: the later ones were inlined. Java's agent writes
  * class names as the virtual machine does, "Ljava/lang/String;::length"; people know them without the L.
@@ -385,7 +395,7 @@ static void add_compiled(struct perf_script *r, struct part symbol)
 		struct part name = {symbol.s, arrow ? (size_t)(arrow - symbol.s) : symbol.n};
 		size_t used = name.n + (arrow ? 2 : 0);
 
-		if (starts(name, "L") && memchr(name.s, '/', name.n))
+		if (is_java_class(name))
 			name.s++, name.n--;
 		*vec_push(&names) = name;
 		symbol.s += used;
@@ -396,21 +406,44 @@ static void add_compiled(struct perf_script *r, struct part symbol)
 	vec_free(&names);
 }
 
+/*
+ * Takes the address off that a frame's line starts with. perf pads it to 16 columns behind a tab; elsewhere short words of
+ * these letters are taken for names, unless a name follows. Empty: there is none.
+ */
+static struct part take_address(struct part *line)
+{
+	bool tab = line->n && *line->s == '\t';
+	const char *start = line->s;
+	struct part rest = *line, word = first_word(&rest);
+	size_t hex = 0;
+
+	while (hex < word.n && is_hex(word.s[hex]))
+		hex++;
+	if (!hex || hex < word.n)
+		return EMPTY;
+	if (hex < 5 && !(tab && word.s + word.n == start + 17) && (!rest.n || *rest.s == '('))
+		return EMPTY;
+	*line = rest;
+	return word;
+}
+
+/* Is it an address without doubt? */
+static bool is_address(struct part line)
+{
+	const char *start = line.s;
+	bool tab = line.n && *start == '\t';
+	struct part address = take_address(&line);
+
+	return address.n >= 5 || (address.n && tab && address.s + address.n == start + 17);
+}
+
 /* ADDRESS SYMBOL (BINARY), any two of which may be missing. */
 static bool take_frame(struct perf_script *r, struct part line)
 {
-	struct part rest = line, address = first_word(&rest), symbol, binary = {"", 0};
-	size_t hex = 0, start;
+	struct part address = take_address(&line), rest = trimmed(line), symbol, binary = EMPTY;
+	size_t start = find_binary(rest);
 	enum frame_kind kind;
 
-	while (hex < address.n && is_hex(address.s[hex]))
-		hex++;
-	/* "add (/bin/x)" is a function, "7f12ab (/bin/x)" is not. */
-	if (!address.n || hex < address.n || (address.n < 5 && (!rest.n || *rest.s == '('))) {
-		rest = trimmed(line);
-		address = EMPTY;
-	}
-	start = find_binary(rest);
 	symbol = trimmed((struct part){rest.s, start});
 	if (start < rest.n)
 		binary = (struct part){rest.s + start + 1, rest.n - start - 2};
@@ -526,17 +559,6 @@ static bool is_sample(const struct header *h)
 	return !starts(h->rest, "PERF_RECORD_") && !starts(h->event, "PERF_RECORD_");
 }
 
-/* Is the first word an address, which short words of these letters are not? */
-static bool is_address(struct part line)
-{
-	struct part word = first_word(&line);
-	size_t hex = 0;
-
-	while (hex < word.n && is_hex(word.s[hex]))
-		hex++;
-	return hex == word.n && hex >= 5;
-}
-
 static bool begin_sample(struct perf_script *r, struct part line)
 {
 	struct header h;
@@ -578,14 +600,19 @@ static bool begin_bare(struct perf_script *r, struct part line)
 /* A source line below its frame (-F srcline): two spaces in, where frames have a tab. */
 static bool is_source_line(struct part line)
 {
-	struct part rest = line, word = first_word(&rest);
-	const char *colon = memrchr(word.s, ':', word.n);
+	struct part text = trimmed(line);
+	size_t i = text.n;
 
-	if (!starts(line, "  ") || starts(line, "   ") || rest.n)
+	if (!starts(line, "  ") || starts(line, "   ") || is_address(line))
 		return false;
-	if (colon && colon + 1 < word.s + word.n)
-		return digits(word, colon + 1 - word.s) == word.n - (colon + 1 - word.s);
-	return ends(word, "]") && memchr(word.s, '[', word.n) > (const void *)word.s;
+	if (ends(text, "]")) { /* BINARY[ADDRESS] */
+		for (i--; i && is_hex(text.s[i - 1]);)
+			i--;
+		return i && text.s[i - 1] == '[';
+	}
+	while (i && is_digit(text.s[i - 1]))
+		i--;
+	return i && i < text.n && text.s[i - 1] == ':';
 }
 
 static void take_line(void *reader, const char *text, size_t n)
