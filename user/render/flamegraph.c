@@ -225,6 +225,16 @@ static unsigned add_top(struct drawing *d, unsigned y)
 	return n + 1;
 }
 
+/* Samples of a comparison's other side that have no width here. */
+static uint64_t vanished(const struct tree *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; t->baseline && i < t->nodes.n; i++)
+		sum += t->nodes.v[i].total ? 0 : t->baseline[i].self;
+	return sum;
+}
+
 /* "12,362 samples = 12,345 shown + 17 in 312 frames narrower than 0.50 px" */
 static void reconcile(const struct drawing *d, struct buf *line)
 {
@@ -244,6 +254,11 @@ static void reconcile(const struct drawing *d, struct buf *line)
 		buf_printf(line, " frames narrower than %" PRIu64 ".%02" PRIu64 " px", width / 100, width % 100);
 	} else {
 		buf_puts(line, ", all shown");
+	}
+	if (vanished(d->tree)) {
+		buf_puts(line, "; ");
+		add_count(d, line, vanished(d->tree));
+		buf_printf(line, " %s of those before were in frames that are gone", d->o->count_name);
 	}
 	if (left_out) {
 		buf_puts(line, "; ");

@@ -446,19 +446,24 @@ static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 static void base64(struct buf *out, const unsigned char *p, size_t n)
 {
-	char four[4];
+	char text[4096];
+	size_t used = 0;
 
 	for (; n; p += 3, n -= n < 3 ? n : 3) {
 		uint32_t v = p[0] << 16 | (n > 1 ? p[1] : 0) << 8 | (n > 2 ? p[2] : 0);
 
+		if (used == sizeof(text)) {
+			buf_add(out, text, used);
+			used = 0;
+		}
 		for (int i = 0; i < 4; i++)
-			four[i] = alphabet[v >> (18 - 6 * i) & 63];
+			text[used++] = alphabet[v >> (18 - 6 * i) & 63];
 		if (n < 3)
-			four[3] = '=';
+			text[used - 1] = '=';
 		if (n < 2)
-			four[2] = '=';
-		buf_add(out, four, 4);
+			text[used - 2] = '=';
 	}
+	buf_add(out, text, used);
 }
 
 void island_write(struct buf *out, const struct buf *payload)
