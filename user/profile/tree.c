@@ -492,6 +492,15 @@ bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, cons
 	return true;
 }
 
+uint32_t tree_next(const struct tree *t, uint32_t id)
+{
+	if (t->nodes.v[id].first_child)
+		return t->nodes.v[id].first_child;
+	while (id && !t->nodes.v[id].next_sibling)
+		id = t->nodes.v[id].parent;
+	return id ? t->nodes.v[id].next_sibling : 0;
+}
+
 uint64_t tree_left_out(const struct tree *t)
 {
 	return t->ignored + t->unfocused + t->rootless;

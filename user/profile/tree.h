@@ -83,6 +83,9 @@ struct tree {
 struct tree *tree_new(const struct profile *p, const struct view *view);
 void tree_free(struct tree *t); /* NULL is fine */
 
+/* The node after `id` in preorder, the root's first child after 0; 0: there is none. */
+uint32_t tree_next(const struct tree *t, uint32_t id);
+
 uint64_t tree_left_out(const struct tree *t); /* ignored + unfocused + rootless */
 
 /*
