@@ -109,7 +109,7 @@ subtest 'views' => sub {
 	like($svg, qr{input/output 15\.38%}, 'another');
 	like($svg, qr/65[^<]*35[^<]*ignored|35[^<]*left out/i, 'what was ignored is told') or diag($svg =~ /(<text class="foot.*)/g);
 	for my $bad (['--hide', '('], ['--highlight', 'nolabel'], ['--focus', ''], ['--ignore'], ['--root', 'a{2,1}']) {
-		for my $command (['flame'], ['collapse'], ['-d', 1, '-a']) {
+		for my $command (['flame'], ['collapse'], ['export'], ['-d', 1, '-a']) {
 			my $r = run_command($profile, @$command, @$bad);
 			is($r->{status}, 2, "@$command @$bad: bad usage");
 			like($r->{err}, qr{\Aprofile: [^\n]+\n\z}, 'one sentence');

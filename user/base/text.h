@@ -21,14 +21,14 @@
  */
 void text_escape(struct buf *out, const char *s, size_t n);
 
+/* Appends `s` as a JSON string with its quotes (RFC 8259 section 7), escaped as above. */
+void text_json(struct buf *out, const char *s);
+
 /*
  * Decodes one UTF-8 character at s[0 .. n), n > 0. Returns its length in bytes and stores the code point; an invalid
  * sequence (overlong, surrogate, above U+10FFFF, cut) returns 1 and stores 0xFFFD with *valid = false.
  */
 size_t text_utf8(const char *s, size_t n, uint32_t *code_point, bool *valid);
-
-/* Appends `s` as a JSON string (RFC 8259 section 7), quotes included, escaped as text_escape() does. */
-void text_json(struct buf *out, const char *s);
 
 /* Appends `s` as a file name component: [A-Za-z0-9._+@=,-] kept, everything else '_', at most 64 bytes, never "", "." or "..". */
 void text_file_name(struct buf *out, const char *s);
