@@ -367,7 +367,8 @@ struct tree *tree_builder_end(struct tree_builder *b)
 		memcpy(t->baseline, b->baseline.v, b->baseline.n * sizeof(*t->baseline));
 	}
 	sum_up(t);
-	link_siblings(t, b->view.in_order);
+	t->in_order = b->view.in_order;
+	link_siblings(t, t->in_order);
 	if (t->highlights.n)
 		count_highlights(t);
 	vec_free(&b->stack);

@@ -70,6 +70,7 @@ struct tree {
 	const struct profile *profile;
 	VEC(struct tree_node) nodes;
 	uint32_t max_depth;
+	bool in_order; /* as the view: siblings of one function are not one */
 	VEC(struct tree_highlight) highlights; /* every label of the view, in the order of the options: the colour's index */
 	uint64_t ignored;                      /* samples that PATTERN_IGNORE left out, */
 	uint64_t unfocused;                    /* those of the others that PATTERN_FOCUS did, */

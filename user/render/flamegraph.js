@@ -60,7 +60,7 @@
 		return a;
 	};
 	number();
-	const flags = number(), textBytes = number();
+	const flags = number(), ordered = flags & 32, textBytes = number();
 	const strings = new TextDecoder().decode(bytes.subarray(at, at += textBytes)).split("\n");
 	// Function 0 is the root's, string 0 its name.
 	strings.unshift("all");
@@ -179,9 +179,10 @@
 		const found = new Map(), plain = !folds.size, own = nameOf(g.f);
 		const child = (node, weight) => {
 			const f = fn[node];
-			let k = found.get(f);
+			const key = ordered && !g.weights ? node : f;
+			let k = found.get(key);
 			if (!k)
-				found.set(f, k = group(f, g, [], g.weights && []));
+				found.set(key, k = group(f, g, [], g.weights && []));
 			k.nodes.push(node);
 			if (g.weights)
 				k.weights.push(weight);
@@ -215,7 +216,7 @@
 			}
 		}
 		g.kids = [...found.values()];
-		if (state.order === "size" || g.nodes.length > 1 || g.weights || seeds || skips)
+		if (state.order === "size" || g.weights || (!ordered && (g.nodes.length > 1 || seeds || skips)))
 			g.kids.sort(compare);
 		return g.kids;
 	}
@@ -582,7 +583,7 @@
 		view: choice("View", "view", { top: "Top-down", bottom: "Bottom-up", sandwich: "Sandwich" }),
 		colour: choice("Colour", "colour", { ...(before && { change: "Colour by change" }), kind: "Colour by kind",
 			name: "Colour by name", binary: "Colour by binary", self: "Colour by self" }),
-		order: choice("Order", "order", { name: "Order by name", size: "Order by size" }),
+		order: choice("Order", "order", { name: ordered ? "In order" : "Order by name", size: "Order by size" }),
 	};
 	if (threads.length) {
 		const o = { "": "All threads", "*": "Each thread" };

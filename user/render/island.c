@@ -152,6 +152,8 @@ void island_encode(struct buf *payload, const struct tree *t, const struct funct
 		e.flags |= ISLAND_FOLDED;
 	if (t->thousandths)
 		e.flags |= ISLAND_THOUSANDTHS;
+	if (t->in_order)
+		e.flags |= ISLAND_IN_ORDER;
 	e.order = xcalloc(f->all.n + 1, sizeof(*e.order));
 	e.number = xcalloc(f->all.n + 1, sizeof(*e.number));
 	e.thread = xcalloc(f->all.n + 1, sizeof(*e.thread));
