@@ -239,6 +239,15 @@ const tests = {
 		});
 	},
 
+	async charts() {
+		await on("flame chart", "chart.svg", {}, async page => {
+			const b = () => see(page, () => the().labels().filter(l => l.text === "b").map(l => Math.round(l.x)).sort((x, y) => x - y));
+			is(await b(), [0, 584], "what ran again later is another box");
+			await click(page, "a");
+			is(await b(), [0, 584], "zoomed too");
+		});
+	},
+
 	async transforms() {
 		await on("transforms", "small.svg", {}, async page => {
 			const before = await picture(page);

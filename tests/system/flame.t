@@ -102,6 +102,7 @@ SKIP: {
 	write_graph('tiny.svg', "a 1000000\nb;c;needle 1\n");
 	write_graph('deep.svg', join(';', map { "f$_" } 0 .. 9999) . " 9\n");
 	write_graph('single.svg', "only 1\n");
+	write_graph('chart.svg', "a;b 10\na;c 10\na;b 20\n", '--flamechart');
 	write_graph('large.svg', large());
 	write_graph('diff.svg', "a 50 150\nb 50 50\n");
 	my @text = map { ($_ => "<script>window.pwned=1</script>\">'") } qw(--title --subtitle --notes --nametype --countname --fonttype);

@@ -28,6 +28,7 @@ static struct view view_of(const struct record_options *o, uint32_t process)
 		.user_only = o->user_only,
 		.kernel_only = o->kernel_only,
 		.no_inline = o->no_inline,
+		.no_script = o->no_script,
 		.patterns = o->patterns,
 	};
 }

@@ -367,7 +367,8 @@ struct tree *tree_builder_end(struct tree_builder *b)
 		memcpy(t->baseline, b->baseline.v, b->baseline.n * sizeof(*t->baseline));
 	}
 	sum_up(t);
-	link_siblings(t, b->view.in_order);
+	t->in_order = b->view.in_order;
+	link_siblings(t, t->in_order);
 	if (t->highlights.n)
 		count_highlights(t);
 	vec_free(&b->stack);
@@ -490,6 +491,15 @@ bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, cons
 	*frames = v->frames.v;
 	*n = v->frames.n;
 	return true;
+}
+
+uint32_t tree_next(const struct tree *t, uint32_t id)
+{
+	if (t->nodes.v[id].first_child)
+		return t->nodes.v[id].first_child;
+	while (id && !t->nodes.v[id].next_sibling)
+		id = t->nodes.v[id].parent;
+	return id ? t->nodes.v[id].next_sibling : 0;
 }
 
 uint64_t tree_left_out(const struct tree *t)

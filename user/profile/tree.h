@@ -70,6 +70,7 @@ struct tree {
 	const struct profile *profile;
 	VEC(struct tree_node) nodes;
 	uint32_t max_depth;
+	bool in_order; /* as the view: siblings of one function are not one */
 	VEC(struct tree_highlight) highlights; /* every label of the view, in the order of the options: the colour's index */
 	uint64_t ignored;                      /* samples that PATTERN_IGNORE left out, */
 	uint64_t unfocused;                    /* those of the others that PATTERN_FOCUS did, */
@@ -82,6 +83,9 @@ struct tree {
 /* No recursion: a depth of 10,000 frames is normal input. The profile must outlive the tree; its string pool may grow. */
 struct tree *tree_new(const struct profile *p, const struct view *view);
 void tree_free(struct tree *t); /* NULL is fine */
+
+/* The node after `id` in preorder, the root's first child after 0; 0: there is none. */
+uint32_t tree_next(const struct tree *t, uint32_t id);
 
 uint64_t tree_left_out(const struct tree *t); /* ignored + unfocused + rootless */
 

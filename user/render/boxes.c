@@ -163,7 +163,8 @@ static void add_label(struct pen *p, const struct layout_box *box)
 	label_fit(&p->label, p->safe.v, p->safe.n, boxes_columns((width - 90) / 10, b->font));
 	if (!p->label.n)
 		return;
-	buf_printf(p->out, "<text x=\"%" PRIu64 "\" y=\"%u\">", pixels(x) + 4, top_of(b, box->row) + (b->pitch - 1 + b->font * 7 / 10) / 2);
+	buf_printf(p->out, "<text x=\"%" PRIu64 "\" y=\"%u\">", pixels(x) + 4,
+		   top_of(b, box->row) + (b->pitch - 1 + b->font * 7 / 10) / 2);
 	svg_escape(p->out, p->label.v, p->label.n);
 	buf_puts(p->out, "</text>");
 }

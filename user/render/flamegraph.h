@@ -34,7 +34,7 @@ struct flamegraph_options {
 	unsigned width;         /* pixels; 0: follows the window, drawn for FLAMEGRAPH_WIDTH */
 	unsigned row_height;    /* pixels; 0: the font size + 6 */
 	unsigned font_size;     /* pixels; 0: 12 */
-	double min_width;       /* pixels; narrower frames are folded. The default 1 is of the still picture, the script draws halves */
+	double min_width;       /* pixels; narrower frames are folded. The default, 1, holds without script: it draws from 0.5 */
 	double factor;          /* numbers shown are samples times this */
 	uint64_t total;         /* samples the whole width stands for, when above the tree's */
 	bool inverted;          /* icicle: the root on top */

@@ -60,7 +60,7 @@
 		return a;
 	};
 	number();
-	const flags = number(), textBytes = number();
+	const flags = number(), ordered = flags & 32, textBytes = number();
 	const strings = new TextDecoder().decode(bytes.subarray(at, at += textBytes)).split("\n");
 	// Function 0 is the root's, string 0 its name.
 	strings.unshift("all");
@@ -179,9 +179,10 @@
 		const found = new Map(), plain = !folds.size, own = nameOf(g.f);
 		const child = (node, weight) => {
 			const f = fn[node];
-			let k = found.get(f);
+			const key = ordered && !g.weights ? node : f;
+			let k = found.get(key);
 			if (!k)
-				found.set(f, k = group(f, g, [], g.weights && []));
+				found.set(key, k = group(f, g, [], g.weights && []));
 			k.nodes.push(node);
 			if (g.weights)
 				k.weights.push(weight);
@@ -215,7 +216,7 @@
 			}
 		}
 		g.kids = [...found.values()];
-		if (state.order === "size" || g.nodes.length > 1 || g.weights || seeds || skips)
+		if (state.order === "size" || g.weights || (!ordered && (g.nodes.length > 1 || seeds || skips)))
 			g.kids.sort(compare);
 		return g.kids;
 	}
@@ -441,7 +442,8 @@
 
 	const change = (a, b) => {
 		const d = abs(a - b), r = d / (max(a, b) || 1);
-		return (b >= a ? "p" : "m") + (d < 0.0005 || r < 0.02 ? 0 : 1 + [0.05, 0.1, 0.2, 0.4, 0.7].filter(x => r >= x).length);
+		return (b >= a ? "p" : "m") + (d < 0.0005 || r < 0.02 ? 0 :
+			1 + [0.05, 0.1, 0.2, 0.4, 0.7].filter(x => r >= x).length);
 	};
 	function paint(b) {
 		const g = b.g, f = g ? g.f : 0;
@@ -488,9 +490,10 @@
 			for (const b of row) {
 				if (b.g)
 					expand(b.g);
-				const wide = b.w >= 5 && pitch > 5, x = Math.round(b.x), key = (b.above ? "a" : "") + (wide ? "w " : "t ") + paint(b);
+				const wide = b.w >= 5 && pitch > 5, x = Math.round(b.x), right = Math.round(b.x + b.w);
+				const key = (b.above ? "a" : "") + (wide ? "w " : "t ") + paint(b);
 				d[key] = (d[key] || "") + (wide ?
-					"M" + (x + 1) + " " + (y + 1) + "h" + (Math.round(b.x + b.w) - x - 3) + "v" + (pitch - 3) + "H" + (x + 1) + "z" :
+					"M" + (x + 1) + " " + (y + 1) + "h" + (right - x - 3) + "v" + (pitch - 3) + "H" + (x + 1) + "z" :
 					"M" + round(b.x) + " " + y + "h" + round(b.w > 1.2 ? b.w - 0.6 : max(b.w, 0.3)));
 				const s = b.g && b.w >= 38 && used < MAX_LABELS ? fit(nameOf(b.g.f), floor((b.w - 9) / advance)) : "";
 				if (s) {
@@ -551,8 +554,8 @@
 		const p = pathOf(g).map(x => x.f).filter(f => f);
 		return g.weights ? p.reverse() : p;
 	}
-	const folded1 = g => stackOf(g).map(f => nameOf(f).replace(/;/g, ":") + ["", "_[k]", "_[i]", "_[j]", "", ""][kind[f]]).join(";") +
-		" " + g.total;
+	const SUFFIXES = ["", "_[k]", "_[i]", "_[j]", "", ""];
+	const foldedLine = g => stackOf(g).map(f => nameOf(f).replace(/;/g, ":") + SUFFIXES[kind[f]]).join(";") + " " + g.total;
 
 	// --- The page around it: tools above, details below.
 
@@ -580,7 +583,7 @@
 		view: choice("View", "view", { top: "Top-down", bottom: "Bottom-up", sandwich: "Sandwich" }),
 		colour: choice("Colour", "colour", { ...(before && { change: "Colour by change" }), kind: "Colour by kind",
 			name: "Colour by name", binary: "Colour by binary", self: "Colour by self" }),
-		order: choice("Order", "order", { name: "Order by name", size: "Order by size" }),
+		order: choice("Order", "order", { name: ordered ? "In order" : "Order by name", size: "Order by size" }),
 	};
 	if (threads.length) {
 		const o = { "": "All threads", "*": "Each thread" };
@@ -599,10 +602,11 @@
 	on(input, "input", () => go({ q: input.value }, true));
 	const map = add(svg, "g", { class: "map" }), mapView = add(map, "rect", { class: "part", height: 7 });
 	const ticks = add(map, "path", { class: "ticks" });
-	const crumbs = panel({ x: PAD, y: 38, height: 22 }, "nav", { class: "trail", "aria-label": "Zoom" }), crumbBox = crumbs.parentNode;
+	const crumbs = panel({ x: PAD, y: 38, height: 22 }, "nav", { class: "trail", "aria-label": "Zoom" });
 	const bar = panel({ x: PAD - 6, height: 44 }, "div", { class: "details", role: "status" }), barBox = bar.parentNode;
 	const barName = html(bar, "b"), barText = html(bar, "span");
-	const menu = panel({ width: 270 }, "div", { class: "menu", role: "menu", "aria-label": "Actions" }), menuBox = menu.parentNode;
+	const menu = panel({ width: 270 }, "div", { class: "menu", role: "menu", "aria-label": "Actions" });
+	const crumbBox = crumbs.parentNode, menuBox = menu.parentNode;
 	seen(menuBox, false);
 
 	let current = null, pointed = null, menuFor = null;
@@ -618,7 +622,8 @@
 	}
 	function under(event) {
 		const m = graph.getScreenCTM(), x = (event.clientX - m.e) / m.a, k = floor((event.clientY - m.f) / m.d / pitch);
-		const r = first + (state.flip ? k : shown - 1 - k), b = visible(r) && rows[r] && rows[r].find(v => x >= v.x && x < v.x + v.w);
+		const r = first + (state.flip ? k : shown - 1 - k), row = visible(r) && rows[r];
+		const b = row && row.find(v => x >= v.x && x < v.x + v.w);
 		return b ? { b, r } : null;
 	}
 
@@ -630,8 +635,8 @@
 		if (item)
 			item.remove();
 		item = add(tree, "rect", { class: "ring focus", role: "treeitem", tabindex: 0, "aria-level": p.r + 1,
-			"aria-label": title(p.b) + ", " + numbers(p.b), "aria-setsize": same.length, "aria-posinset": same.indexOf(p.b) + 1,
-			"aria-selected": false, ...(p.b.g && expand(p.b.g).length && { "aria-expanded": true }) });
+			"aria-label": title(p.b) + ", " + numbers(p.b), "aria-selected": false, "aria-setsize": same.length,
+			"aria-posinset": same.indexOf(p.b) + 1, ...(p.b.g && expand(p.b.g).length && { "aria-expanded": true }) });
 		ring(item, p.b, p.r);
 		if (take || had)
 			item.focus({ preventScroll: !take });
@@ -651,7 +656,8 @@
 		else if (key === "ArrowUp" || key === "ArrowDown") {
 			const r = p.r + (vertical ? 1 : -1), row = visible(r) && rows[r] || [], middle = p.b.x + p.b.w / 2;
 			const near = row.filter(b => b.g && b.x < p.b.x + p.b.w && b.x + b.w > p.b.x);
-			q = near[0] && { b: vertical ? near.reduce((a, b) => b.w > a.w ? b : a) : near.find(b => b.x + b.w >= middle) || near[0], r };
+			const widest = near.reduce((a, b) => a && a.w >= b.w ? a : b, null);
+			q = near[0] && { b: vertical ? widest : near.find(b => b.x + b.w >= middle) || near[0], r };
 		} else {
 			const row = rows[p.r].filter(b => b.g), i = row.indexOf(p.b) + (key === "ArrowRight" ? 1 : -1);
 			q = row[i] && { b: row[i], r: p.r };
@@ -667,18 +673,19 @@
 	const ACTIONS = { m: "merged", h: "hidden", f: "focus", r: "collapsed" };
 	function drawCrumbs() {
 		crumbs.textContent = "";
-		const path = state.view === "sandwich" ? [] : pathOf(zoomed), show = zoomed.up || state.ops.length || state.view === "sandwich";
+		const sandwich = state.view === "sandwich", path = sandwich ? [] : pathOf(zoomed);
+		const show = zoomed.up || state.ops.length || sandwich;
 		seen(one(".sub"), !show);
 		seen(crumbBox, show);
-		if (state.view === "sandwich")
+		if (sandwich)
 			html(crumbs, "span", {}, "Callers and callees of " + state.pivot);
 		const from = path.length > 12 ? path.length - 11 : 0;
 		(show ? path : []).forEach((g, i) => {
 			if (i && i < from)
 				return;
 			if (i)
-				html(crumbs, "span", { "aria-hidden": "true" }, i === from && from > 1 ? "\u203a " + DOTS + " \u203a" : "\u203a");
-			button(crumbs, cut(nameOf(g.f), 40), "Zoom to " + nameOf(g.f), () => zoom(g), g === zoomed ? { "aria-current": "true" } : {});
+				html(crumbs, "span", { "aria-hidden": true }, i === from && from > 1 ? "\u203a " + DOTS + " \u203a" : "\u203a");
+			button(crumbs, cut(nameOf(g.f), 40), "Zoom to " + nameOf(g.f), () => zoom(g), g === zoomed && { "aria-current": true });
 		});
 		state.ops.forEach((op, i) => button(crumbs, ACTIONS[op.t] + " " + cut(op.f === "*" ? "recursion" : op.f, 30) + " \u00d7",
 			"Undo this", () => go({ ops: state.ops.filter((x, k) => k !== i) }), { class: "op" }));
@@ -911,7 +918,7 @@
 		["Search for it", "", g => go({ q: "^" + nameOf(g.f).replace(/[.*+?^${}()|[\]\\]/g, "\\$&") + "$" })],
 		["Copy name", "y", g => copy(nameOf(g.f))],
 		["Copy stack", "Y", g => copy(stackOf(g).map(nameOf).join("\n"))],
-		["Copy as folded line", "", g => copy(folded1(g))],
+		["Copy as folded line", "", g => copy(foldedLine(g))],
 	];
 	for (const [text, key, run] of actions) {
 		const b = button(menu, text, text, () => {
@@ -952,8 +959,8 @@
 		e.stopPropagation();
 	});
 
-	const HELP = "Arrows, Enter, Backspace, Esc: move, zoom" + DOT + "/ n N: search" + DOT + "m: actions" + DOT + "v i c o: view, flip, colour, order" +
-		DOT + "s f h x r R u: sandwich, focus, hide, merge, recursion, undo" + DOT + "y Y: copy";
+	const HELP = ["Arrows, Enter, Backspace, Esc: move, zoom", "/ n N: search", "m: actions", "v i c o: view, flip, colour, order",
+		"s f h x r R u: sandwich, focus, hide, merge, recursion, undo", "y Y: copy"].join(DOT);
 	function press(e) {
 		const typing = e.target === input, g = current, p = where(g);
 		const find = (e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "f";

@@ -189,22 +189,13 @@ void folded_write(struct buf *out, const struct tree *t)
 {
 	static const char nothing[] = "[no_frames]";
 	struct writer w = {.tree = t, .as_is = reads_as_is(t)};
-	uint32_t id = t->nodes.v[0].first_child;
 
 	if (has_samples(t, 0))
 		add_line(&w, nothing, sizeof(nothing) - 1, 0);
 	buf_puts(&w.path, "");
 	*vec_push(&w.ends) = 0;
-	while (id) {
+	for (uint32_t id = tree_next(t, 0); id; id = tree_next(t, id))
 		visit(&w, id);
-		if (t->nodes.v[id].first_child) {
-			id = t->nodes.v[id].first_child;
-			continue;
-		}
-		while (id && !t->nodes.v[id].next_sibling)
-			id = t->nodes.v[id].parent;
-		id = id ? t->nodes.v[id].next_sibling : 0;
-	}
 	print_lines(out, &w);
 	buf_free(&w.text);
 	buf_free(&w.path);

@@ -78,19 +78,11 @@ static void add_function(struct encoder *e, uint32_t node)
 static void order_nodes(struct encoder *e)
 {
 	const struct tree *t = e->tree;
-	uint32_t id = t->nodes.v[0].first_child;
 
 	vec_reserve(&e->nodes, t->nodes.n);
-	while (id) {
+	for (uint32_t id = tree_next(t, 0); id; id = tree_next(t, id)) {
 		*vec_push(&e->nodes) = id;
 		add_function(e, id);
-		if (t->nodes.v[id].first_child) {
-			id = t->nodes.v[id].first_child;
-			continue;
-		}
-		while (id && !t->nodes.v[id].next_sibling)
-			id = t->nodes.v[id].parent;
-		id = id ? t->nodes.v[id].next_sibling : 0;
 	}
 }
 
@@ -160,6 +152,8 @@ void island_encode(struct buf *payload, const struct tree *t, const struct funct
 		e.flags |= ISLAND_FOLDED;
 	if (t->thousandths)
 		e.flags |= ISLAND_THOUSANDTHS;
+	if (t->in_order)
+		e.flags |= ISLAND_IN_ORDER;
 	e.order = xcalloc(f->all.n + 1, sizeof(*e.order));
 	e.number = xcalloc(f->all.n + 1, sizeof(*e.number));
 	e.thread = xcalloc(f->all.n + 1, sizeof(*e.thread));

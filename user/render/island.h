@@ -37,6 +37,7 @@ enum island_flags {
 	ISLAND_ASIDE = 4,   /* and are there to choose from: the stacks as asked for are without them */
 	ISLAND_FOLDED = 8,  /* the names are those of folded text */
 	ISLAND_THOUSANDTHS = 16, /* the unit of all counts */
+	ISLAND_IN_ORDER = 32,    /* siblings are in the order of the samples, those of one function are not one */
 };
 
 /* The payload of a tree; `f` is functions_make()'s of the same tree. ISLAND_BASELINE is set where the tree has one. */

@@ -15,8 +15,9 @@ function tokenize(line,   space) {
 			line = substr(line, RLENGTH + 1)
 		if (line == "")
 			break
-		if (match(line, /^"([^"\\]|\\.)*"/) || (last ~ /^(|[(,=:?!&|{};[+-]|return)$/ && match(line, /^\/([^\/\\[]|\\.|\[([^\]\\]|\\.)*\])+\/[a-z]*/)) \
-		    || match(line, /^[A-Za-z_$][A-Za-z0-9_$]*/) || match(line, /^[0-9][0-9A-Za-z.]*/) || match(line, /^./)) {
+		if (match(line, /^"([^"\\]|\\.)*"/) ||
+		    (last ~ /^(|[(,=:?!&|{};[+-]|return)$/ && match(line, /^\/([^\/\\[]|\\.|\[([^\]\\]|\\.)*\])+\/[a-z]*/)) ||
+		    match(line, /^[A-Za-z_$][A-Za-z0-9_$]*/) || match(line, /^[0-9][0-9A-Za-z.]*/) || match(line, /^./)) {
 			token[++n] = last = substr(line, 1, RLENGTH)
 			blank[n] = space > 0
 			line = substr(line, RLENGTH + 1)
