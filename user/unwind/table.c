@@ -202,7 +202,7 @@ static void compile(struct builder *b, const struct eh_frame *f)
 	uint64_t end = 0; /* of the function before; from there on no rule, unless another function begins */
 	cfi_rows rows = {0};
 
-	for (size_t i = 0; i < f->functions.n; i++) {
+	for (size_t i = 0; i < f->functions.n && !b->full; i++) {
 		const struct eh_frame_function *function = &f->functions.v[i];
 
 		rows.n = 0;
@@ -213,15 +213,22 @@ static void compile(struct builder *b, const struct eh_frame *f)
 		if (end && function->start - end > UNWIND_PADDING_MAX)
 			add_row(b, end, &no_rule);
 		add_function(b, rows.v, rows.n);
-		if (b->full) {
-			counts->left_out = f->functions.n - i;
-			break;
-		}
 		end = function->start + function->size;
 	}
 	if (end && !b->full)
 		add_row(b, end, &no_rule);
 	vec_free(&rows);
+}
+
+/* Of a table that is full: the functions whose end it does not reach. */
+static size_t left_out(const struct unwind_table *t, const struct eh_frame *f)
+{
+	uint64_t end = t->parts.n ? t->parts.v[t->parts.n - 1].end : 0;
+	size_t n = 0;
+
+	while (n < f->functions.n && f->functions.v[f->functions.n - 1 - n].start + f->functions.v[f->functions.n - 1 - n].size > end)
+		n++;
+	return n;
 }
 
 int unwind_table_build(struct unwind_table *t, const struct elf *elf)
@@ -246,6 +253,8 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 		};
 		compile(b, &f);
 		finish(b);
+		if (b->full)
+			t->counts.left_out = left_out(t, &f);
 		free(b);
 	}
 	eh_frame_free(&f);
@@ -318,7 +327,8 @@ bool unwind_part_valid(const struct unwind_part *p)
 		return false;
 	rows = p->words + h.rows_word;
 	n_rows = directory[h.buckets];
-	if (directory[0] != 1 || rules_word(h.buckets, n_rows) != h.rules_word || UNWIND_ROW_RULE(rows[0]) >= h.rules)
+	if (directory[0] != 1 || rules_word(h.buckets, n_rows) != h.rules_word || UNWIND_ROW_RULE(rows[0]) >= h.rules ||
+	    UNWIND_ROW_PC(rows[0]))
 		return false;
 	for (uint32_t b = 0; b < h.buckets; b++) {
 		if (directory[b] > directory[b + 1] || directory[b + 1] > n_rows)
