@@ -284,30 +284,57 @@ const struct unwind_part *unwind_table_part(const struct unwind_table *t, uint64
 	return low < t->parts.n && t->parts.v[low].start <= vaddr ? &t->parts.v[low] : NULL;
 }
 
-const struct unwind_rule *unwind_table_find(const struct unwind_part *part, uint64_t vaddr)
+/* The index of the row in force at an address of this bucket. */
+static uint32_t find_row(const uint32_t *directory, const uint32_t *rows, uint64_t bucket, uint32_t pc_low)
 {
-	struct unwind_extent h;
-	const uint32_t *directory, *rows;
-	uint32_t low, high, pc = vaddr & (UNWIND_BUCKET_BYTES - 1);
-	uint64_t bucket = (vaddr - part->start) / UNWIND_BUCKET_BYTES;
+	uint32_t low = directory[bucket], high = directory[bucket + 1];
 
-	memcpy(&h, part->words, sizeof(h));
-	if (vaddr < part->start || bucket >= h.buckets)
-		return NULL;
-	directory = part->words + HEADER_WORDS;
-	rows = part->words + h.rows_word;
-	/* The first row above pc; the one before it is in force. */
-	low = directory[bucket];
-	high = directory[bucket + 1];
+	/* The first row above; the one before it is in force. */
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
-		if (UNWIND_ROW_PC(rows[middle]) <= pc)
+		if (UNWIND_ROW_PC(rows[middle]) <= pc_low)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return (const struct unwind_rule *)(part->words + h.rules_word) + UNWIND_ROW_RULE(rows[low - 1]);
+	return low - 1;
+}
+
+const struct unwind_rule *unwind_table_find(const struct unwind_part *part, uint64_t vaddr)
+{
+	uint64_t bucket = (vaddr - part->start) / UNWIND_BUCKET_BYTES;
+	const uint32_t *rows;
+	struct unwind_extent h;
+	uint32_t row;
+
+	memcpy(&h, part->words, sizeof(h));
+	if (vaddr < part->start || bucket >= h.buckets)
+		return NULL;
+	rows = part->words + h.rows_word;
+	row = find_row(part->words + HEADER_WORDS, rows, bucket, vaddr % UNWIND_BUCKET_BYTES);
+	return (const struct unwind_rule *)(part->words + h.rules_word) + UNWIND_ROW_RULE(rows[row]);
+}
+
+bool unwind_part_next(const struct unwind_part *part, struct unwind_span *span)
+{
+	const uint32_t *directory = part->words + HEADER_WORDS, *rows;
+	uint64_t bucket = (span->end - part->start) / UNWIND_BUCKET_BYTES;
+	struct unwind_extent h;
+	uint32_t next;
+
+	if (span->end >= part->end)
+		return false;
+	memcpy(&h, part->words, sizeof(h));
+	rows = part->words + h.rows_word;
+	span->start = span->end;
+	span->rule = unwind_table_find(part, span->start);
+	next = find_row(directory, rows, bucket, span->start % UNWIND_BUCKET_BYTES) + 1;
+	/* In the bucket where the row after it begins. */
+	while (bucket < h.buckets && directory[bucket + 1] <= next)
+		bucket++;
+	span->end = bucket < h.buckets ? part->start + bucket * UNWIND_BUCKET_BYTES + UNWIND_ROW_PC(rows[next]) : part->end;
+	return true;
 }
 
 bool unwind_part_valid(const struct unwind_part *p)
@@ -327,7 +354,7 @@ bool unwind_part_valid(const struct unwind_part *p)
 		return false;
 	rows = p->words + h.rows_word;
 	n_rows = directory[h.buckets];
-	if (directory[0] != 1 || rules_word(h.buckets, n_rows) != h.rules_word || UNWIND_ROW_RULE(rows[0]) >= h.rules ||
+	if (n_rows > UNWIND_SLAB_WORDS || directory[0] != 1 || rules_word(h.buckets, n_rows) != h.rules_word || UNWIND_ROW_RULE(rows[0]) >= h.rules ||
 	    UNWIND_ROW_PC(rows[0]))
 		return false;
 	for (uint32_t b = 0; b < h.buckets; b++) {

@@ -54,6 +54,15 @@ const struct unwind_part *unwind_table_part(const struct unwind_table *t, uint64
 /* The rule in force at an address that the part covers; NULL outside. The search that the BPF unwinder does. */
 const struct unwind_rule *unwind_table_find(const struct unwind_part *part, uint64_t vaddr);
 
+/* Where one rule holds. */
+struct unwind_span {
+	uint64_t start, end;
+	const struct unwind_rule *rule;
+};
+
+/* The rules of a part in turn: `span` begins as {.end = part->start}. False behind the last. */
+bool unwind_part_next(const struct unwind_part *part, struct unwind_span *span);
+
 /* Does it keep every promise of bpf/unwind_table.h? For words that come from elsewhere, and for tests. */
 bool unwind_part_valid(const struct unwind_part *part);
 
