@@ -21,7 +21,20 @@ sub make_elf_seeds {
 	}
 	system('objcopy', "--add-gnu-debuglink=$seeds/object", "$seeds/program") == 0 or die 'objcopy';
 }
-my %make_seeds = (elf => \&make_elf_seeds);
+
+# Call frame information of every kind: a file with .eh_frame, one with .debug_frame, and the bare sections as the target takes them.
+sub make_eh_frame_seeds {
+	my ($seeds) = @_;
+	for my $section ('.eh_frame', '.debug_frame') {
+		spew("$dir/frames.S", ".cfi_sections $section\n" . slurp('tests/programs/frames.S'));
+		my $file = "$seeds/file$section";
+		my $r = run_command('gcc', '-nostdlib', '-static', '-Wl,-z,noseparate-code', '-o', $file, "$dir/frames.S");
+		die "cannot build a seed: $r->{err}" if $r->{status};
+		system('objcopy', "--dump-section=$section=$dir/section", $file, '/dev/null') == 0 or die 'objcopy';
+		spew("$seeds/bare$section", ($section eq '.eh_frame' ? "\0" : "\1") . slurp("$dir/section"));
+	}
+}
+my %make_seeds = (elf => \&make_elf_seeds, eh_frame => \&make_eh_frame_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
