@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * cfi [FILE...]: what it costs to compile call frame information into unwind tables. Of each file (by default the largest libraries
- * that are installed) the best of several runs, with its pages in memory: milliseconds, nanoseconds per row, and the peak of memory
+ * that are installed) the best of several runs, with its pages in memory: milliseconds, nanoseconds per row of the
+ * file (as its functions have them) and of the table (where equal neighbours are one), and the peak of memory
  * above the file's own pages, the table included.
  */
 #include "base/mem.h"
@@ -84,8 +85,9 @@ static void measure(const char *path)
 	}
 	for (size_t i = 0; i < t.parts.n; i++)
 		words += t.parts.v[i].n_words;
-	printf("  %-44s %9zu %9zu %8.2f %8.1f %9zu %9ld\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path, t.counts.functions,
-	       t.counts.rows, best, best * 1e6 / t.counts.rows, words * 4 / 1024, peak - base);
+	printf("  %-24s %9zu %9zu %9zu %8.2f %8.1f %8.1f %9zu %9ld\n", strrchr(path, '/') ? strrchr(path, '/') + 1 : path,
+	       t.counts.functions, t.counts.raw_rows, t.counts.rows, best, best * 1e6 / t.counts.raw_rows,
+	       best * 1e6 / t.counts.rows, words * 4 / 1024, peak - base);
 }
 
 /* In a process of its own, so that the memory of one does not hide that of another. */
@@ -113,8 +115,8 @@ int main(int argc, char **argv)
 
 	for (size_t i = 0; i < ARRAY_SIZE(patterns) && argc < 2; i++)
 		glob(patterns[i], i ? GLOB_APPEND : 0, NULL, &files);
-	printf("call frame information to unwind tables, best of %d\n  %-44s %9s %9s %8s %8s %9s %9s\n", RUNS, "", "functions", "rows", "ms",
-	       "ns/row", "table KB", "peak KB");
+	printf("call frame information to unwind tables, best of %d\n  %-24s %9s %9s %9s %8s %8s %8s %9s %9s\n", RUNS, "", "functions",
+	       "raw rows", "rows", "ms", "ns/raw", "ns/row", "table KB", "peak KB");
 	for (size_t i = 0; i < files.gl_pathc; i++)
 		measure_alone(files.gl_pathv[i]);
 	for (int i = 1; i < argc; i++)

@@ -258,21 +258,31 @@ static const struct eh_frame_function *function_at(const struct file *f, uint64_
 	return low && pc - f->frames.functions.v[low - 1].start < f->frames.functions.v[low - 1].size ? &f->frames.functions.v[low - 1] : NULL;
 }
 
-/* Does the function's program have an expression as CFA and another register behind it, before pc? */
+struct expression_search {
+	uint64_t pc;
+	bool expression, after;
+};
+
+static bool search_expression(void *ctx, uint64_t pc, const struct cfi_state *state)
+{
+	struct expression_search *s = ctx;
+
+	if (pc > s->pc)
+		return false;
+	s->after |= s->expression && state->cfa.how == CFI_REGISTER;
+	s->expression |= state->cfa.how == CFI_EXPRESSION;
+	return true;
+}
+
+/* Does the function's program have an expression as CFA and a register behind it, before pc? */
 static bool after_expression(const struct file *f, uint64_t pc)
 {
 	const struct eh_frame_function *function = function_at(f, pc);
-	bool expression = false, after = false;
-	cfi_rows rows = {0};
+	struct expression_search s = {.pc = pc};
 
 	if (function)
-		eh_frame_rows(&f->frames, function, &rows);
-	for (size_t i = 0; i < rows.n && rows.v[i].pc <= pc; i++) {
-		after |= expression && rows.v[i].state.cfa.how == CFI_REGISTER;
-		expression |= rows.v[i].state.cfa.how == CFI_EXPRESSION;
-	}
-	vec_free(&rows);
-	return after;
+		eh_frame_rows(&f->frames, function, search_expression, &s);
+	return s.after;
 }
 
 static enum difference compare(const struct file *f, const struct unwind_rule *rule, uint64_t pc, const struct answer *theirs)

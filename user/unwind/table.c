@@ -186,38 +186,35 @@ static void mend_realigned(struct unwind_rule *rule)
 	}
 }
 
-static void add_function(struct builder *b, const struct cfi_row *rows, size_t n)
+static bool take_row(void *ctx, uint64_t pc, const struct cfi_state *state)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct unwind_rule rule = unwind_rule_of(&rows[i].state);
+	struct unwind_rule rule = unwind_rule_of(state);
+	struct builder *b = ctx;
 
-		mend_realigned(&rule);
-		add_row(b, rows[i].pc, &rule);
-	}
+	mend_realigned(&rule);
+	add_row(b, pc, &rule);
+	b->table->counts.raw_rows++;
+	return !b->full;
 }
 
 static void compile(struct builder *b, const struct eh_frame *f)
 {
 	struct unwind_counts *counts = &b->table->counts;
 	uint64_t end = 0; /* of the function before; from there on no rule, unless another function begins */
-	cfi_rows rows = {0};
 
 	for (size_t i = 0; i < f->functions.n && !b->full; i++) {
 		const struct eh_frame_function *function = &f->functions.v[i];
 
-		rows.n = 0;
-		if (eh_frame_rows(f, function, &rows))
+		if (end && function->start - end > UNWIND_PADDING_MAX)
+			add_row(b, end, &no_rule);
+		if (eh_frame_rows(f, function, take_row, b))
 			counts->bad++;
 		else
 			counts->functions++;
-		if (end && function->start - end > UNWIND_PADDING_MAX)
-			add_row(b, end, &no_rule);
-		add_function(b, rows.v, rows.n);
 		end = function->start + function->size;
 	}
 	if (end && !b->full)
 		add_row(b, end, &no_rule);
-	vec_free(&rows);
 }
 
 /* Of a table that is full: the functions whose end it does not reach. */

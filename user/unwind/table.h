@@ -22,6 +22,7 @@ struct unwind_part {
 
 struct unwind_counts {
 	size_t functions;   /* FDEs whose rows are in the table */
+	size_t raw_rows;    /* as the FDEs have them; equal neighbours are one row of the table */
 	size_t rows, rules; /* of all parts */
 	size_t bad;	    /* FDEs that cannot be read: their text has no rule */
 	size_t empty, outside, hidden, clipped, cut; /* struct eh_frame */
