@@ -107,6 +107,22 @@ for my $section ('.eh_frame', '.debug_frame') {
 	is($stripped->{rows}, $whole->{rows}, 'without section headers: as many rows');
 }
 
+# The kernel's own library, from memory, and the C library with the signal trampoline.
+{
+	my ($start, $end) = slurp('/proc/self/maps') =~ /^(\w+)-(\w+) .*\[vdso\]$/m;
+	open(my $memory, '<:raw', '/proc/self/mem') or die "/proc/self/mem: $!";
+	sysseek($memory, hex($start), 0);
+	sysread($memory, my $vdso, hex($end) - hex($start));
+	spew("$dir/vdso", $vdso);
+	my ($libc) = slurp('/proc/self/maps') =~ m{(/\S*/libc\.so\.6)$}m;
+	my @files = ("$dir/vdso", $libc // ());
+	my ($sum, $told) = compare(@files);
+	is_equal('vDSO and C library', $sum, $told);
+	is($sum->{'with-tables'}, @files, 'they have tables');
+	like(run_command(profile_path(), 'doctor', '--unwind', $libc)->{out}, qr/^ +1 .*signal trampoline$/m,
+		'the C library has a signal trampoline') if $libc;
+}
+
 # What cannot be told is told so.
 {
 	spew("$dir/text", "no program\n");

@@ -234,6 +234,15 @@ static void bounds_what_a_forged_range_costs(void **state)
 		words += f.table.parts.v[i].n_words;
 	assert_true(words <= UNWIND_TABLE_WORDS_MAX);
 	clear(&f);
+
+	start(&f);
+	for (uint64_t i = 0; i < 2 * UNWIND_PARTS_MAX; i++) /* each far enough from the last to be a part */
+		put_far_fde(&f, (1ull << 32) + (i << 21), 16);
+	assert_int_equal(build(&f, 1ull << 60), 0);
+	assert_int_equal(f.table.parts.n, UNWIND_PARTS_MAX);
+	assert_int_equal(f.table.counts.left_out, UNWIND_PARTS_MAX);
+	assert_int_equal(offset_at(&f, (1ull << 32) + ((UNWIND_PARTS_MAX - 1ull) << 21)), 8);
+	clear(&f);
 }
 
 static void refuses_what_it_is_not_for(void **state)

@@ -16,7 +16,7 @@
 
 /* Bounds for files made to exhaust us: several times what the largest programs have. What is beyond is counted as bad. */
 #define EH_FRAME_BYTES_MAX (256u << 20) /* of each section */
-#define EH_FRAME_FUNCTIONS_MAX (4u << 20)
+#define EH_FRAME_FUNCTIONS_MAX (2u << 20)
 #define EH_FRAME_CIES_MAX (1u << 18)
 #define EH_FRAME_TEXTS_MAX 64
 

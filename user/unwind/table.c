@@ -114,6 +114,7 @@ static void close_part(struct builder *b)
 	b->table->counts.rules += h.rules;
 	b->words += part.n_words;
 	*vec_push(&b->table->parts) = part;
+	b->full |= b->words + BUCKET_WORDS_MAX > UNWIND_TABLE_WORDS_MAX || b->table->parts.n == UNWIND_PARTS_MAX;
 }
 
 /* Begins a part with `bucket`, where the rule of b->last is in force. */
@@ -138,7 +139,8 @@ static void next_bucket(struct builder *b)
 	b->bucket += UNWIND_BUCKET_BYTES;
 	if (words + BUCKET_WORDS_MAX > UNWIND_SLAB_WORDS || b->rules.n + UNWIND_BUCKET_BYTES > UNWIND_RULES_MAX) {
 		close_part(b);
-		open_part(b, b->bucket);
+		if (!b->full)
+			open_part(b, b->bucket);
 	} else {
 		*vec_push(&b->directory) = b->rows.n;
 	}
@@ -153,7 +155,7 @@ static void add_row(struct builder *b, uint64_t pc, const struct unwind_rule *ru
 		return;
 	if (b->open && same_rule(&b->last, &no_rule) && bucket - b->bucket > HOLE_MAX)
 		close_part(b);
-	if (!b->open)
+	if (!b->open && !b->full)
 		open_part(b, bucket);
 	while (b->bucket < bucket && !b->full)
 		next_bucket(b);

@@ -35,10 +35,11 @@ struct unwind_table {
 };
 
 /*
- * All words of a table. The largest programs known need a sixth; a file made to exhaust us gets no more. What is beyond is counted
- * and has no rule.
+ * All words and parts of a table. The largest programs known need a sixth of the words and ten parts; a file made to exhaust us gets
+ * no more than this. What is beyond is counted and has no rule.
  */
 #define UNWIND_TABLE_WORDS_MAX (16u << 20)
+#define UNWIND_PARTS_MAX 1024
 
 /* The alignment between two functions is no text: up to so many bytes without a rule keep the rule before them. */
 #define UNWIND_PADDING_MAX 15
