@@ -131,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	debug = data[0] & 1;
 	maker_start(&m);
 	maker_segment(&m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x1000, .p_memsz = 0x1000000});
-	maker_segment(&m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 1ull << 40, .p_memsz = 1ull << 34});
+	maker_segment(&m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 1ull << 40, .p_memsz = 1ull << 28});
 	maker_section(&m, debug ? ".debug_frame" : ".eh_frame",
 		      (Elf64_Shdr){.sh_type = SHT_PROGBITS, .sh_addr = FRAME_ADDRESS, .sh_size = size - 1,
 				   .sh_offset = maker_bytes(&m, data + 1, size - 1)});

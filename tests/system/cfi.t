@@ -109,6 +109,7 @@ for my $section ('.eh_frame', '.debug_frame') {
 
 # The kernel's own library, from memory, and the C library with the signal trampoline.
 {
+	no warnings 'portable';    # addresses above 2^32
 	my ($start, $end) = slurp('/proc/self/maps') =~ /^(\w+)-(\w+) .*\[vdso\]$/m;
 	open(my $memory, '<:raw', '/proc/self/mem') or die "/proc/self/mem: $!";
 	sysseek($memory, hex($start), 0);
