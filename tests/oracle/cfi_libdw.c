@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PADDING_BYTES 15 /* what unwind/table.h says it keeps */
 #define HOLE_STRIDE 16
 #define HOLE_WHOLE 4096 /* shorter holes are looked at address by address */
 #define RANDOM_PCS 500
@@ -295,7 +296,7 @@ static enum difference compare(const struct file *f, const struct unwind_rule *r
 	if ((!theirs->found || theirs->cfa.known != KNOWN) && ours.found && after_expression(f, pc))
 		return AFTER_EXPRESSION;
 	if (!theirs->found) {
-		if (pc - f->covered_end < UNWIND_PADDING_MAX)
+		if (pc - f->covered_end < PADDING_BYTES)
 			return PADDING;
 		return function_at(f, pc) ? NO_TABLE_ENTRY : WRONG;
 	}
@@ -430,7 +431,7 @@ static void random_pcs(struct file *f)
 			uint64_t pc = f->frames.text[i].start + seed % (f->frames.text[i].end - f->frames.text[i].start);
 
 			/* Padding is known by where the function before it ends. */
-			for (uint64_t back = 1; back <= UNWIND_PADDING_MAX && back <= pc; back++) {
+			for (uint64_t back = 1; back <= PADDING_BYTES && back <= pc; back++) {
 				uint64_t end = 0;
 
 				if (ask_libdw(f->eh, pc - back, &end).found || ask_libdw(f->debug, pc - back, &end).found) {
