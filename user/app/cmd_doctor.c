@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile doctor: what this kernel, machine and user allow, one line a check. */
 #include "app/command.h"
+#include "app/doctor_unwind.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -9,7 +10,6 @@
 #include "base/text.h"
 #include "kernel/sampler.h"
 #include "kernel/sideband.h"
-#include "unwind/report.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -78,8 +78,8 @@ static bool check_sampler(void)
 		print(FAIL, "sampling", err.text);
 		return false;
 	}
-	snprintf(text, sizeof(text), "BPF programs load, driven by %s, %zu KB of BPF maps", sampler_event_name(s),
-		 sampler_map_bytes(s) / 1024);
+	snprintf(text, sizeof(text), "BPF programs load, driven by %s, %zu KB of BPF maps, %u instructions verified",
+		 sampler_event_name(s), sampler_map_bytes(s) / 1024, sampler_verified_instructions(s));
 	print(OK, "sampling", text);
 	sampler_free(s);
 	return true;
@@ -124,31 +124,6 @@ static bool check_kernel_symbols(void)
 	return true;
 }
 
-#define UNWIND_FILE_BYTES_MAX (2ull << 30)
-
-/* What unwind rules a file has. */
-static int show_unwind(const char *path)
-{
-	struct unwind_table table = {0};
-	struct buf file = {0}, text = {0};
-	struct elf elf;
-	int ret = file_read(path, UNWIND_FILE_BYTES_MAX, &file);
-
-	if (ret) {
-		log_error("cannot read %s: %s", path, strerror(-ret));
-	} else if ((ret = elf_open(&elf, file.v, file.n)) || (ret = unwind_table_build(&table, &elf))) {
-		log_error(ret == -ENOENT ? "%s has no call frame information (.eh_frame, .debug_frame)" :
-					   "%s is no x86-64 program or library", path);
-	} else {
-		unwind_report(&text, &elf, &table);
-		fputs(text.v, stdout);
-	}
-	unwind_table_free(&table);
-	buf_free(&text);
-	buf_free(&file);
-	return ret ? 1 : 0;
-}
-
 static int run_doctor(int argc, char **argv)
 {
 	static bool (*const checks[])(void) = {
@@ -157,7 +132,7 @@ static int run_doctor(int argc, char **argv)
 	bool ok = true;
 
 	if (argc == 3 && !strcmp(argv[1], "--unwind"))
-		return show_unwind(argv[2]);
+		return doctor_unwind(argv[2]);
 	if (argc > 1) {
 		log_error("unknown argument '%s'; see 'profile help doctor'", argv[1]);
 		return EXIT_USAGE;
@@ -171,10 +146,11 @@ const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "what this kernel, machine and user allow",
 	.help = "Usage: profile doctor\n"
-		"       profile doctor --unwind FILE\n\n"
+		"       profile doctor --unwind PID|FILE\n\n"
 		"Checks what sampling needs, one line a check: ok, note (works with less), FAIL.\n"
 		"The exit status is 1 when sampling cannot work here.\n\n"
-		"--unwind FILE tells by which rules stacks are walked through a program or library: how many of each kind, what\n"
-		"share of the text has rules, and which ranges have none.\n",
+		"With --unwind PID: what share of the text of each image of a process has rules for unwinding its stacks, and the\n"
+		"largest functions that have none. With --unwind FILE: the kinds of rules and their number, the share of each\n"
+		"section, and every range without rules.\n",
 	.run = run_doctor,
 };
