@@ -44,6 +44,14 @@ $(B)/oracle/%: tests/oracle/%.c $(filter-out %/app/main.o,$(OBJ))
 
 oracles: $(ORACLES)
 
+# Benchmarks of pure code: build/bench/NAME. tests/bench/run measures the whole program.
+$(B)/bench/%: tests/bench/%.c $(filter-out %/app/main.o,$(OBJ))
+	$(say) BENCH $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) $(LDLIBS)
+
+bench: $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
 # Fuzz targets: one program per tests/fuzz/fuzz_*.c (libFuzzer), with everything but main() built by clang. tests/system/fuzz.t
 # runs each for some seconds; for longer: $(B)/fuzz/fuzz_NAME DIRECTORY.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -74,4 +82,4 @@ check: test-deps
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
-.PHONY: unit-tests oracles fuzzers helpers check
+.PHONY: unit-tests oracles bench fuzzers helpers check

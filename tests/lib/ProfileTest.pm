@@ -9,7 +9,7 @@ use File::Temp 'tempdir';
 use POSIX ':sys_wait_h';
 use Time::HiRes 'sleep';
 
-our @EXPORT = qw(profile_path program run_command start_command stop_command slurp spew folded accounting total
+our @EXPORT = qw(profile_path program run_command start_command stop_command wait_command slurp spew folded accounting total
 	count_matching wait_for scratch need_root have flamegraph_pl);
 
 my %running;    # children to end when the test ends
@@ -98,6 +98,14 @@ sub stop_command {
 	waitpid($pid, 0);
 	delete $running{$pid};
 	return $?;
+}
+
+# Waits for a command to end by itself: its exit status, or 128 + signal.
+sub wait_command {
+	my ($pid) = @_;
+	waitpid($pid, 0);
+	delete $running{$pid};
+	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
 }
 
 # Polls until the condition holds; false after `seconds`.
