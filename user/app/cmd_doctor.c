@@ -11,6 +11,7 @@
 #include "kernel/sampler.h"
 #include "kernel/sideband.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -148,7 +149,8 @@ const struct command doctor_command = {
 		"       profile doctor --unwind PID|FILE\n\n"
 		"Checks what sampling needs, one line a check: ok, note (works with less), FAIL.\n"
 		"The exit status is 1 when sampling cannot work here.\n\n"
-		"With --unwind: what share of the text of each image of a process, or of a file, has\n"
-		"rules for unwinding its stacks, and the largest functions that have none.\n",
+		"With --unwind PID: what share of the text of each image of a process has rules for unwinding its stacks, and the\n"
+		"largest functions that have none. With --unwind FILE: the kinds of rules and their number, the share of each\n"
+		"section, and every range without rules.\n",
 	.run = run_doctor,
 };
