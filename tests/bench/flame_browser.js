@@ -51,19 +51,27 @@ function prepare() {
 
 (async () => {
 	const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: args.split(" ") });
-	const paints = [], lives = [], times = {}, elements = {};
+	const paints = [], lives = [], times = {}, elements = {}, busy = {};
 	for (let i = 0; i < runs; i++) {
 		const page = await browser.newPage({ viewport: { width: 1200, height: 900 } });
+		// CPU time of the page's main thread, in milliseconds: what other programs on the machine do not change.
+		const session = await page.context().newCDPSession(page);
+		await session.send("Performance.enable", { timeDomain: "threadTicks" });
+		const cpu = async () => 1000 * (await session.send("Performance.getMetrics")).metrics.find(m => m.name === "TaskDuration").value;
+		const used = (name, since) => cpu().then(now => (busy[name] = busy[name] || []).push(now - since));
 		await page.addInitScript(watch);
+		const begin = await cpu();
 		await page.goto("file://" + path.resolve(file));
 		await page.waitForFunction(() => window.live, null, { timeout: 60000 });
+		await used("all of loading", begin);
 		await page.waitForTimeout(500);
 		const [paint, live] = await page.evaluate(() => [performance.getEntriesByName("first-contentful-paint")[0].startTime, window.live]);
 		paints.push(paint);
 		lives.push(live - paint);
 		await page.evaluate(prepare);
 		for (const name of await page.evaluate(() => Object.keys(steps))) {
-			const [time, drawn] = await page.evaluate(n => window.time(n), name);
+			const since = await cpu(), [time, drawn] = await page.evaluate(n => window.time(n), name);
+			await used(name, since);
 			(times[name] = times[name] || []).push(time);
 			elements[name] = drawn;
 			await page.waitForTimeout(100);
@@ -72,7 +80,8 @@ function prepare() {
 	}
 	print("first paint", paints);
 	print("from there until the script is ready", lives);
+	console.log("  all of loading, CPU time" + String(Math.round(median(busy["all of loading"]))).padStart(16) + " ms");
 	for (const name in times)
-		print(name, times[name], elements[name] + " elements");
+		print(name, times[name], Math.round(median(busy[name])) + " ms CPU, " + elements[name] + " elements");
 	await browser.close();
 })();
