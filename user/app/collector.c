@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/collector.h"
 
+#include "app/labeler.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -16,9 +17,11 @@ struct collector {
 	struct sideband *sideband;
 	struct symbolizer *symbolizer;
 	struct process_table *processes;
+	struct labeler *labeler;
 	struct profile *profile;
 	VEC(int32_t) targets; /* empty: the whole system */
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
+	uint64_t sideband_ns; /* CPU time spent on following processes */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -32,6 +35,7 @@ struct collector *collector_new(const struct sampler_options *o, struct error *e
 	c->symbolizer = symbolizer_new();
 	hooks = symbolizer_hooks(c->symbolizer);
 	c->processes = process_table_new(&hooks);
+	c->labeler = labeler_new();
 	c->sampler = sampler_new(o, err);
 	if (c->sampler)
 		c->sideband = sideband_new(err);
@@ -50,6 +54,7 @@ void collector_free(struct collector *c)
 	sideband_free(c->sideband);
 	process_table_free(c->processes);
 	symbolizer_free(c->symbolizer);
+	labeler_free(c->labeler);
 	profile_free(c->profile);
 	vec_free(&c->targets);
 	free(c);
@@ -89,6 +94,7 @@ int collector_start(struct collector *c, struct error *err)
 	int ret = 0;
 
 	/* The side-band is open already: what starts or maps while /proc is read is told twice, never missed. */
+	labeler_start(c->labeler);
 	scan_targets(c);
 	if (!c->targets.n)
 		ret = process_table_scan_all(c->processes, clock_ns(CLOCK_MONOTONIC), err);
@@ -114,10 +120,13 @@ static void apply_event(void *ctx, const struct process_event *e)
 		c->sideband_lost = true;
 	else if (c->whole_system || is_target(c, e->pid))
 		process_table_apply(c->processes, e);
+	labeler_apply(c->labeler, e);
 }
 
 void collector_watch(struct collector *c)
 {
+	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
 	sideband_read(c->sideband, apply_event, c);
 	if (c->sideband_lost) {
 		c->sideband_lost = false;
@@ -126,6 +135,7 @@ void collector_watch(struct collector *c)
 		else
 			scan_targets(c);
 	}
+	c->sideband_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
 }
 
 /* Why a stack ends where it does, as the frame shown at its root; NULL when it is whole. */
@@ -185,16 +195,15 @@ static void add_record(void *ctx, const struct sample_record *r)
 	struct process *process = process_table_find(c->processes, r->tgid, r->start_time, r->time);
 	uint64_t identity = process ? process->serial : hash_mix(r->start_time, r->exec_id);
 	char comm[SAMPLE_COMM_LEN + 1] = "";
-	uint32_t node, thread;
+	uint32_t node, id;
 
 	memcpy(comm, r->comm, SAMPLE_COMM_LEN);
 	node = resolve_user(c, r, process);
 	for (uint32_t n = r->kernel_frames; n--;)
 		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], n > 0);
-	thread = profile_thread(c->profile,
-				profile_process(c->profile, r->tgid, identity, process && process->comm[0] ? process->comm : comm),
-				r->tid, comm);
-	profile_add(c->profile, thread, node, r->count);
+	id = profile_process(c->profile, r->tgid, identity, process && process->comm[0] ? process->comm : comm);
+	labeler_label(c->labeler, c->profile, id, process, r->cgroup_id);
+	profile_add(c->profile, profile_thread(c->profile, id, r->tid, comm), node, r->count);
 }
 
 /* The logs are ours by a flip or cut; samples from before it are in them. */
@@ -253,6 +262,16 @@ void collector_stop(struct collector *c)
 	collector_cut(c);
 }
 
+void collector_limit_symbols(struct collector *c, uint64_t bytes)
+{
+	symbolizer_limit(c->symbolizer, bytes);
+}
+
+void collector_trim(struct collector *c)
+{
+	symbolizer_trim(c->symbolizer);
+}
+
 int collector_sideband_fd(const struct collector *c)
 {
 	return sideband_fd(c->sideband);
@@ -276,4 +295,14 @@ struct process *collector_process(struct collector *c, int32_t pid)
 uint64_t collector_targets_lost(const struct collector *c)
 {
 	return sampler_targets_lost(c->sampler);
+}
+
+struct collector_usage collector_usage(const struct collector *c)
+{
+	return (struct collector_usage){
+		.sampler_ns = sampler_cpu_ns(c->sampler),
+		.sideband_ns = c->sideband_ns,
+		.map_bytes = sampler_map_bytes(c->sampler),
+		.processes = process_table_count(c->processes),
+	};
 }

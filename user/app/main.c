@@ -12,6 +12,7 @@ static const struct command *const commands[] = {
 	&record_command, /* the default, named by nobody */
 	&flame_command,
 	&doctor_command,
+	&daemon_command,
 };
 
 static const struct command *find(const char *name)
@@ -31,6 +32,8 @@ static int help(const char *name)
 		return EXIT_USAGE;
 	}
 	fputs(c->help, stdout);
+	if (c->more_help)
+		c->more_help();
 	if (!name) {
 		printf("\nCommands:\n");
 		for (size_t i = 1; i < ARRAY_SIZE(commands); i++)
@@ -46,7 +49,9 @@ int main(int argc, char **argv)
 	const struct command *c = find(word);
 	int status;
 
-	if (c)
+	if (c && argc > 2 && !strcmp(argv[2], "--help"))
+		status = help(word);
+	else if (c)
 		status = c->run(argc - 1, argv + 1);
 	else if (!strcmp(word, "help"))
 		status = help(argc > 2 ? argv[2] : NULL);

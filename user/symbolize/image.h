@@ -69,6 +69,11 @@ struct images; /* all that are in use, and the latest that were; opaque */
 struct images *images_new(void);
 void images_free(struct images *all); /* NULL is fine */
 
+/* What symbol tables may take together, in bytes. */
+void images_limit(struct images *all, uint64_t bytes);
+/* Forgets images without users and all symbol tables; those in use are read again when they are needed. */
+void images_trim(struct images *all);
+
 /*
  * The image behind a mapping of process `pid`, with a reference for the caller; NULL when the file cannot be had or is not
  * the one that is mapped. Opens only regular files and never blocks. Constant time, a few microseconds for a known file.

@@ -43,6 +43,16 @@ void symbolizer_free(struct symbolizer *s)
 	free(s);
 }
 
+void symbolizer_limit(struct symbolizer *s, uint64_t bytes)
+{
+	images_limit(s->images, bytes);
+}
+
+void symbolizer_trim(struct symbolizer *s)
+{
+	images_trim(s->images);
+}
+
 /* Memory without a file of its own; what runs there was made at run time. */
 static bool is_anonymous(const struct mapping *m)
 {
