@@ -6,6 +6,7 @@
 #include "app/governor.h"
 #include "app/loop.h"
 #include "app/metrics.h"
+#include "app/privileges.h"
 #include "app/state_dir.h"
 #include "app/window.h"
 #include "base/clock.h"
@@ -500,6 +501,7 @@ int daemon_run(const struct daemon_options *o, struct config *config, struct err
 	struct daemon d = {.options = o, .config = *config, .loop = {-1, -1, -1, -1}, .lock = -1};
 	int ret;
 
+	privileges_drop();
 	umask(027); /* what others do belongs to root and the group of the service */
 	mallopt(M_ARENA_MAX, 1);
 	mallopt(M_MMAP_THRESHOLD, 256 * 1024); /* large blocks go back to the kernel when they are freed */
