@@ -11,6 +11,7 @@
 #include "process/proc.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,11 +37,22 @@ struct run {
 /* Before anything is loaded: is there such a process at all? */
 static int check_pids(const struct record_options *o, struct error *err)
 {
-	uint64_t tick;
+	struct proc_stat stat;
 
-	for (size_t i = 0; i < o->pids.n; i++)
-		if (proc_start_tick(o->pids.v[i], &tick))
+	for (size_t i = 0; i < o->pids.n; i++) {
+		auto_close int fd = syscall(SYS_pidfd_open, o->pids.v[i], 0);
+		bool thread = fd < 0 && errno != ESRCH; /* EINVAL, since Linux 6.16 ENOENT */
+		int ret = proc_read_stat(o->pids.v[i], &stat);
+
+		if (ret && ret != -ESRCH)
+			return error_set(err, ret, "cannot read /proc/%d/stat: %s", o->pids.v[i], strerror(-ret));
+		if (ret || (fd < 0 && !thread))
 			return error_set(err, -ESRCH, "no process with PID %d", o->pids.v[i]);
+		if (thread)
+			return error_set(err, -ESRCH, "%d is a thread: give the PID of its process", o->pids.v[i]);
+		if (proc_ended(&stat))
+			return error_set(err, -ESRCH, "process %d has ended already (its parent has not waited for it)", o->pids.v[i]);
+	}
 	return 0;
 }
 
@@ -54,9 +66,11 @@ static int add_targets(struct run *r, struct error *err)
 	for (size_t i = 0; !ret && i < o->pids.n; i++) {
 		int fd = syscall(SYS_pidfd_open, o->pids.v[i], 0);
 
+		ret = fd < 0 ? -errno : loop_add(&r->loop, fd);
+		if (ret)
+			return error_set(err, ret, "cannot watch process %d: %s", o->pids.v[i], strerror(-ret));
+		r->living++;
 		ret = collector_add_target(r->collector, o->pids.v[i], err);
-		if (!ret && fd >= 0 && !loop_add(&r->loop, fd))
-			r->living++;
 	}
 	return ret;
 }
@@ -66,6 +80,7 @@ static void name_target(struct run *r)
 {
 	const struct record_options *o = &r->options;
 	struct process *p;
+	struct proc_stat stat;
 	const char *slash;
 
 	if (o->command) {
@@ -74,7 +89,10 @@ static void name_target(struct run *r)
 		r->pid = r->child.pid;
 	} else if (o->pids.n) {
 		p = collector_process(r->collector, o->pids.v[0]);
-		snprintf(r->name, sizeof(r->name), "%s", p && p->comm[0] ? p->comm : "process");
+		if (p && p->comm[0])
+			snprintf(r->name, sizeof(r->name), "%s", p->comm);
+		else /* a kernel thread */
+			snprintf(r->name, sizeof(r->name), "%s", proc_read_stat(o->pids.v[0], &stat) ? "process" : stat.comm);
 		r->pid = o->pids.v[0];
 	} else {
 		snprintf(r->name, sizeof(r->name), "system");
@@ -143,7 +161,7 @@ static void on_signal(struct run *r)
 			continue;
 		}
 		/* Ctrl-C reaches the command by itself, through the terminal; a signal sent to us alone is passed on. */
-		if (r->options.command && sent_to_us)
+		if (r->options.command && !r->child.exited && sent_to_us)
 			kill(r->child.pid, signal);
 		r->stop |= !r->options.command || r->interrupted;
 		r->interrupted = true;
@@ -229,7 +247,7 @@ static int record(struct run *r, struct error *err)
 	ret = ret ? ret : results_check(&r->options, err);
 	ret = ret ? ret : loop_open(&r->loop, signals, CLOCK_MONOTONIC, err);
 	if (!ret && r->options.command)
-		ret = child_fork(&r->child, r->options.command, &r->loop.old_mask, err);
+		ret = child_fork(&r->child, r->options.command, &r->loop.inherited, err);
 	loop_raise_file_limit(); /* after the fork: the command keeps its own */
 	ret = ret ? ret : start(r, err);
 	if (ret) {
@@ -238,6 +256,17 @@ static int record(struct run *r, struct error *err)
 	}
 	loop(r);
 	return finish(r, err);
+}
+
+/* -d, or a second signal, may have ended the profile first. Signals go on being passed on. */
+static void wait_command(struct run *r)
+{
+	struct pollfd signals = {.fd = r->loop.signals, .events = POLLIN};
+
+	while (!child_reap(&r->child)) {
+		poll(&signals, 1, -1);
+		on_signal(r);
+	}
 }
 
 static int run_record(int argc, char **argv)
@@ -255,11 +284,11 @@ static int run_record(int argc, char **argv)
 		status = 1;
 	}
 	collector_free(r.collector);
+	if (r.child.pid > 0)
+		wait_command(&r);
 	loop_close(&r.loop);
-	if (!status && r.options.command) {
-		child_wait(&r.child); /* -d may have ended the profile first */
+	if (!status && r.options.command)
 		status = child_exit_status(&r.child);
-	}
 	record_options_free(&r.options);
 	return status;
 }

@@ -21,15 +21,27 @@ static int watch(struct loop *l, int fd, int kind)
 	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
+static void take_signals(struct loop *l, const int *signals, sigset_t *set)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
+	struct sigaction now;
+
+	sigemptyset(set);
+	/* A blocked signal comes through the descriptor even where nohup ignores it. */
+	for (; *signals; signals++)
+		if (*signals != SIGHUP || sigaction(SIGHUP, NULL, &now) || now.sa_handler != SIG_IGN)
+			sigaddset(set, *signals);
+	sigprocmask(SIG_BLOCK, set, &l->inherited.mask);
+	sigaction(SIGPIPE, &ignore, &l->inherited.pipe);
+	/* Where a parent ignores it, children vanish unseen. */
+	sigaction(SIGCHLD, &standard, &l->inherited.child);
+}
+
 int loop_open(struct loop *l, const int *signals, clockid_t clock, struct error *err)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	while (*signals)
-		sigaddset(&set, *signals++);
-	sigprocmask(SIG_BLOCK, &set, &l->old_mask);
-	signal(SIGPIPE, SIG_IGN);
+	take_signals(l, signals, &set);
 	l->sideband = -1;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -3,6 +3,7 @@
 #ifndef APP_LOOP_H
 #define APP_LOOP_H
 
+#include "app/child.h"
 #include "base/error.h"
 
 #include <signal.h>
@@ -15,7 +16,7 @@ enum loop_kind { LOOP_SIGNAL, LOOP_TIMER, LOOP_SIDEBAND, LOOP_OTHER };
 struct loop {
 	int epoll, signals, timer, pause;
 	int sideband; /* -1: none */
-	sigset_t old_mask;
+	struct child_signals inherited; /* as they were before: a command that we start gets them back */
 };
 
 struct loop_event {
@@ -24,7 +25,7 @@ struct loop_event {
 };
 
 /*
- * Signals (0-terminated list) arrive through the loop from now on, so that no handler runs; old_mask is for children. `clock`
+ * Signals (0-terminated list) arrive through the loop from now on, so that no handler runs. `clock`
  * is what loop_arm() counts in. 0 or a negative errno; loop_close() either way.
  */
 int loop_open(struct loop *l, const int *signals, clockid_t clock, struct error *err);
