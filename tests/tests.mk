@@ -25,6 +25,15 @@ $(B)/libprofile-asan.a: $(TEST_OBJ)
 
 unit-tests: $(TESTS)
 
+# Programs that use parts of the profiler: for the system tests and the benchmarks.
+HELPERS := $(B)/tests/programs/history_writer $(B)/tests/bench/record_history $(B)/tests/bench/history_cost
+$(HELPERS): $(B)/%: %.c $(filter-out $(B)/user/app/main.o,$(OBJ))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+
+helpers: $(HELPERS)
+
 # Fuzz targets: one program per tests/fuzz/fuzz_*.c (libFuzzer), with everything but main() built by clang. tests/system/fuzz.t
 # runs each for some seconds; for longer: $(B)/fuzz/fuzz_NAME DIRECTORY.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -51,8 +60,8 @@ fuzzers: $(FUZZERS)
 
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
-	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests fuzzers
+	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests fuzzers helpers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d)
-.PHONY: unit-tests fuzzers check
+.PHONY: unit-tests fuzzers helpers check

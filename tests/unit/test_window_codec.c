@@ -32,6 +32,17 @@ static void add_labels(struct profile *p, uint32_t process, unsigned which)
 	}
 }
 
+/* Names, and names of code without symbols: addresses near the location, far from it, and what only looks like one. */
+static char *odd_name(unsigned f)
+{
+	static const char *const odd[] = {"[x+0x0]", "[+0x1]", "[a+0x01]", "[a+0x]", "[a+0xAB]", "[a+0x12345678123456789]", "+0x1]",
+					  "[a+0xffffffffffffffff]", "[b+0x1]+0x2]", "[a+0x1", "[+0x", "[]", "[a +0x0x1]"};
+
+	if (f < 13)
+		return xstrdup(odd[f]);
+	return f % 3 ? xasprintf("[lib%u.so+0x%x]", f % 5, f * 0x1000 + 0x400) : xasprintf("function %u", f);
+}
+
 /* A profile with everything in it; equal seeds give equal profiles, near seeds give profiles that share most. */
 static struct profile *some_profile(unsigned seed, unsigned samples)
 {
@@ -48,7 +59,7 @@ static struct profile *some_profile(unsigned seed, unsigned samples)
 		add_labels(p, process, who);
 		for (unsigned depth = number_below(30); depth--;) {
 			unsigned f = number_below(40);
-			auto_free char *name = xasprintf("function %u", f), *path = xasprintf("/usr/lib/lib%u.so", f % 5);
+			auto_free char *name = odd_name(f), *path = xasprintf("/usr/lib/lib%u.so", f % 5);
 			uint32_t image = f % 4 ? profile_image(p, path, f % 3 ? "aabbccddeeff00112233" : "") : 0;
 			uint32_t location = image ? profile_location(p, image, f * 0x1000ull + (f == 7 ? 1ull << 63 : 0)) : 0;
 

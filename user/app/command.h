@@ -17,6 +17,8 @@ extern const struct command record_command; /* without a command word: profile -
 extern const struct command flame_command;
 extern const struct command doctor_command;
 extern const struct command daemon_command;
+extern const struct command history_command;
+extern const struct command export_command;
 
 #define EXIT_USAGE 2
 

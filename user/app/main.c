@@ -15,6 +15,8 @@ static const struct command *const commands[] = {
 	&flame_command,
 	&doctor_command,
 	&daemon_command,
+	&history_command,
+	&export_command,
 };
 
 static const struct command *find(const char *name)

@@ -117,7 +117,7 @@ static int parse_frequency(struct record_options *o, const char *word)
 	return 0;
 }
 
-static int parse_output(struct record_options *o, const char *path)
+int record_options_add_output(struct record_options *o, const char *path)
 {
 	if (strcmp(path, "-") && !format_by_path(path))
 		return usage("'%s': the suffix must be .folded, .svg, .pb.gz or .json", path);
@@ -151,9 +151,9 @@ static int parse_option(struct record_options *o, int c, char **argv)
 			return usage("'%s' is not a duration: seconds above 0 are wanted, such as 10 or 0.5", optarg);
 		return 0;
 	case 'o':
-		return parse_output(o, optarg);
+		return record_options_add_output(o, optarg);
 	case 'f':
-		return parse_output(o, "-");
+		return record_options_add_output(o, "-");
 	case OPT_PER_PROCESS:
 		o->per_process = optarg;
 		return 0;

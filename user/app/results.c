@@ -129,13 +129,14 @@ static int write_pair(const struct profile *p, const struct view *view, const ch
 	return ret;
 }
 
-/* "COMM-PID" made safe as a file name. */
+/* "COMM-PID" made safe as a file name; of a group of processes, which has no pid, its name. */
 static char *file_name(const char *comm, int32_t pid)
 {
 	struct buf name = {0};
 
 	text_file_name(&name, comm);
-	buf_printf(&name, "-%d", pid);
+	if (pid)
+		buf_printf(&name, "-%d", pid);
 	return name.v;
 }
 

@@ -225,25 +225,58 @@ static void fold_process(struct remap *m, uint32_t id)
 	m->processes[id] = to;
 }
 
-struct profile *profile_fold_small(const struct profile *p, uint64_t min_samples)
+/* Maps every node that has samples: to its like, or to a note under the last frame of its stack that is kept. */
+static void cut_rare_frames(struct remap *m, uint64_t min_frame)
 {
+	const struct profile *p = m->from;
+	auto_free uint64_t *totals = xcalloc(p->nodes.n, sizeof(*totals));
+	uint32_t note = profile_frame(m->into, "[rare]", "", FRAME_NOTE);
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		totals[p->samples.v[i].node] += p->samples.v[i].count;
+	/* Parents come before their children. */
+	for (uint32_t i = p->nodes.n; i-- > 1;)
+		totals[p->nodes.v[i].parent] += totals[i];
+	for (uint32_t i = 1; i < p->nodes.n; i++) {
+		uint32_t parent = p->nodes.v[i].parent;
+
+		if (!totals[i] || totals[i] >= min_frame)
+			continue;
+		if (parent && totals[parent] < min_frame)
+			m->nodes[i] = m->nodes[parent];
+		else
+			m->nodes[i] = profile_node(m->into, remap_node(m, 0, parent), note);
+	}
+}
+
+/* Maps the processes that are small, and their threads: those of one group and name are one, without a tid. */
+static void join_small_processes(struct remap *m, uint64_t min_process)
+{
+	const struct profile *p = m->from;
 	auto_free uint64_t *totals = xcalloc(p->processes.n + 1, sizeof(*totals));
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
+	for (uint32_t i = 0; i < p->processes.n; i++)
+		if (totals[i] && totals[i] < min_process)
+			fold_process(m, i);
+	for (uint32_t i = 0; i < p->threads.n; i++) {
+		const struct profile_thread *t = &p->threads.v[i];
+
+		if (totals[t->process] && totals[t->process] < min_process)
+			m->threads[i] = profile_thread(m->into, m->processes[t->process], 0, strings_get(p->strings, t->comm));
+	}
+}
+
+struct profile *profile_coarsen(const struct profile *p, uint64_t min_process, uint64_t min_frame)
+{
 	struct profile *q = like(p);
 	struct remap m;
 
 	remap_init(&m, q, p, NULL, 0);
-	for (size_t i = 0; i < p->samples.n; i++)
-		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
-	for (uint32_t i = 0; i < p->processes.n; i++)
-		if (totals[i] && totals[i] < min_samples)
-			fold_process(&m, i);
-	/* Their threads are put together too: of pid 0, named by comm alone. */
-	for (uint32_t i = 0; i < p->threads.n; i++) {
-		const struct profile_thread *t = &p->threads.v[i];
-
-		if (totals[t->process] && totals[t->process] < min_samples)
-			m.threads[i] = profile_thread(q, m.processes[t->process], 0, strings_get(p->strings, t->comm));
-	}
+	m.one_location = true;
+	join_small_processes(&m, min_process);
+	cut_rare_frames(&m, min_frame);
 	carry_samples(&m, NULL);
 	remap_free(&m);
 	return q;

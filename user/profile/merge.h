@@ -34,9 +34,13 @@ const char *group_name(enum group_by by, const char *comm, const char *const lab
 struct profile *profile_group(const struct profile *p, enum group_by by);
 
 /*
- * The same samples, with all processes that have fewer than `min_samples` put together by comm and labels, as pid 0: what
- * keeps a long window of a machine that compiles from being a list of ten thousand compilers.
+ * The same samples in fewer bytes, for windows that have become old. All sums stay: of the profile, of each comm with its
+ * labels, of every stack that is kept. What is given up:
+ *   - processes with fewer than `min_process` samples are put together by comm and labels, as pid 0: what keeps ten minutes of
+ *     a machine that compiles from being a list of ten thousand compilers;
+ *   - frames with fewer than `min_frame` samples in all: the stack ends before them, in "[rare]";
+ *   - of a function in a file one location is kept: later symbols can still be looked up, lines cannot.
  */
-struct profile *profile_fold_small(const struct profile *p, uint64_t min_samples);
+struct profile *profile_coarsen(const struct profile *p, uint64_t min_process, uint64_t min_frame);
 
 #endif

@@ -34,6 +34,8 @@ void remap_free(struct remap *m)
 	free(m->processes);
 	free(m->threads);
 	vec_free(&m->path);
+	vec_free(&m->functions);
+	table_free(&m->function_table);
 }
 
 const char *remap_text(const struct remap *m, uint32_t id)
@@ -75,6 +77,30 @@ static uint32_t remap_location(struct remap *m, uint32_t id)
 	return m->locations[id];
 }
 
+static bool same_function(const void *ctx, uint32_t id, const void *key)
+{
+	const struct remap_function *a = &((const struct remap *)ctx)->functions.v[id], *b = key;
+
+	return a->frame == b->frame && a->image == b->image;
+}
+
+/* The location to use for `frame` (of `into`) at a location of `from`. */
+static uint32_t location_of(struct remap *m, uint32_t frame, uint32_t id)
+{
+	uint32_t location = remap_location(m, id), at;
+	struct remap_function key = {frame, m->into->locations.v[location].image, location};
+	uint64_t hash = hash_mix(hash_mix(8, frame), key.image);
+
+	if (!m->one_location || !location)
+		return location;
+	at = table_find(&m->function_table, hash, same_function, m, &key);
+	if (at != TABLE_NONE)
+		return m->functions.v[at].location;
+	table_add(&m->function_table, hash, m->functions.n);
+	*vec_push(&m->functions) = key;
+	return location;
+}
+
 /* Only places under the root of the trie are remembered. */
 uint32_t remap_node(struct remap *m, uint32_t root, uint32_t id)
 {
@@ -87,8 +113,9 @@ uint32_t remap_node(struct remap *m, uint32_t root, uint32_t id)
 		at = m->nodes[id];
 	for (size_t i = m->path.n; i--;) {
 		const struct profile_node *n = &m->from->nodes.v[m->path.v[i]];
+		uint32_t frame = remap_frame(m, n->frame);
 
-		at = profile_node_at(m->into, at, remap_frame(m, n->frame), remap_location(m, n->location));
+		at = profile_node_at(m->into, at, frame, location_of(m, frame, n->location));
 		if (!root)
 			m->nodes[m->path.v[i]] = at;
 	}

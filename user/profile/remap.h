@@ -10,12 +10,20 @@
 
 #define UNMAPPED UINT32_MAX
 
+struct remap_function {
+	uint32_t frame, image, location; /* ids of `into` */
+};
+
 struct remap {
 	const struct profile *from; /* only its arrays are read, and its strings unless there are `texts` */
 	const char *const *texts;   /* by string id of `from`, or NULL */
 	struct profile *into;
 	/* By id of `from`: the id in `into`, or UNMAPPED. A caller may set those of processes and threads first. */
 	uint32_t *strings, *frames, *images, *locations, *nodes, *processes, *threads;
+	/* Of a function in a file only one place is kept, the first that is met: set after remap_init(). */
+	bool one_location;
+	struct table function_table;
+	VEC(struct remap_function) functions;
 	VEC(uint32_t) path; /* scratch */
 };
 

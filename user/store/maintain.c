@@ -20,12 +20,16 @@
 #define GAP_NS NS_PER_SEC /* that the clock may be slewed between two windows that follow one another */
 #define FLOOR_BYTES (64u << 20) /* without max_bytes: what is kept when others fill the file system */
 
-/* Windows of these lengths, and from how much CPU time on a process keeps a row of its own in them. */
+/*
+ * Windows of these lengths, and from how much CPU time on a process or a frame is kept for itself in them. Most frames of a
+ * window have one sample, so that long windows would be as large as all their parts; what is cut here is a ten thousandth of
+ * one CPU, invisible in a flame graph.
+ */
 static const struct {
-	uint64_t span_ns, own_row_ns;
+	uint64_t span_ns, process_ns, frame_ns;
 } levels[] = {
-	[1] = {600 * NS_PER_SEC, NS_PER_SEC / 2},
-	[2] = {3600 * NS_PER_SEC, 2 * NS_PER_SEC},
+	[1] = {600 * NS_PER_SEC, NS_PER_SEC / 2, NS_PER_SEC / 16},
+	[2] = {3600 * NS_PER_SEC, 2 * NS_PER_SEC, NS_PER_SEC / 3},
 };
 
 uint64_t store_bytes(const struct store *s)
@@ -250,7 +254,8 @@ static int raise_level(struct store *s, int64_t id, unsigned level)
 /* The windows of the group as one profile. *ret_damaged: the one that cannot be read; 0: none. */
 static struct profile *merged(struct store *s, const struct group *g, unsigned level, int64_t *ret_damaged)
 {
-	uint64_t own_row = g->period > 0 ? levels[level].own_row_ns / g->period : 0;
+	uint64_t process = g->period > 0 ? levels[level].process_ns / g->period : 0;
+	uint64_t frame = g->period > 0 ? levels[level].frame_ns / g->period : 0;
 	struct profile *sum = profile_new(), *small;
 
 	*ret_damaged = 0;
@@ -265,7 +270,7 @@ static struct profile *merged(struct store *s, const struct group *g, unsigned l
 		profile_merge(sum, p, NULL);
 		profile_free(p);
 	}
-	small = profile_fold_small(sum, own_row);
+	small = profile_coarsen(sum, process, frame);
 	profile_free(sum);
 	return small;
 }

@@ -154,6 +154,7 @@ static int each_process_of(struct process_walk *walk, const struct store_window 
 	sqlite3_reset(walk->q);
 	sqlite3_bind_int64(walk->q, 1, w->id);
 	*ret = 0;
+	rc = SQLITE_DONE;
 	while (!*ret && (rc = sqlite3_step(walk->q)) == SQLITE_ROW) {
 		struct store_process p = {
 			.window = w->id,
@@ -184,7 +185,9 @@ int store_each_process(struct store *s, const struct store_query *query, store_p
 	rc = rc ? rc : prepare_processes(s, &walk);
 	while (!rc && !ret && (rc = sqlite3_step(q)) == SQLITE_ROW) {
 		rc = window_of(s, q, &w);
-		rc = rc ? rc : each_process_of(&walk, &w, fn, ctx, &ret);
+		ret = rc ? 0 : fn(ctx, &w, NULL);
+		if (!rc && !ret)
+			rc = each_process_of(&walk, &w, fn, ctx, &ret);
 	}
 	sqlite3_finalize(q);
 	sqlite3_finalize(walk.q);

@@ -45,7 +45,9 @@ void store_close(struct store *s); /* NULL is fine */
  */
 int store_append(struct store *s, const struct profile *p, struct error *err);
 
-/* What is kept. 0 switches a limit off. */
+/*
+ * What is kept. 0 switches a limit off. Merged windows keep all sums; what they give up is said at profile_coarsen().
+ */
 struct store_limits {
 	uint64_t max_age_ns;      /* a window that ended longer ago is deleted */
 	uint64_t max_bytes;       /* of all files of the history together; oldest windows go first */
@@ -111,7 +113,10 @@ typedef int store_process_fn(void *ctx, const struct store_window *w, const stru
 
 /* Metadata only: no profile is decoded. 0, what `fn` returned, or a negative errno with the sentence in `err`. */
 int store_each_window(struct store *s, const struct store_query *q, store_window_fn *fn, void *ctx, struct error *err);
-/* All processes of a window, then those of the next one. The filter applies. */
+/*
+ * Every window, first with process NULL and then with each of its processes that the filter lets through. One state of the
+ * history, as everywhere here: no window is seen twice, or before and after it was merged.
+ */
 int store_each_process(struct store *s, const struct store_query *q, store_process_fn *fn, void *ctx, struct error *err);
 
 struct store_coverage {

@@ -5,6 +5,8 @@
 #include "profile/remap.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <zstd.h>
 
@@ -24,7 +26,7 @@ static const uint32_t nothing[KINDS] = {[STRINGS] = 1, [IMAGES] = 1, [LOCATIONS]
 struct elements {
 	struct profile bare; /* only its arrays */
 	VEC(const char *) texts;
-	char *text; /* the bytes of the strings of this block */
+	char *text, *address_text; /* the bytes of the strings of this block */
 };
 
 struct dictionary {
@@ -53,6 +55,7 @@ static void elements_free(struct elements *e)
 	vec_free(&e->bare.samples);
 	vec_free(&e->texts);
 	free(e->text);
+	free(e->address_text);
 }
 
 #define COPY(to, from)                                                                                                 \
@@ -172,18 +175,20 @@ static int32_t read_id_number(struct reader *r, int32_t before)
 		(vec)->v + (vec)->n - more_;                                                                           \
 	})
 
-static void read_strings(struct reader *r, struct elements *e)
+/* `addresses` of them get their texts later, when locations are known: read_addresses(). */
+static void read_strings(struct reader *r, struct elements *e, size_t *ret_addresses)
 {
-	size_t n = read_count(r, e->texts.n);
+	size_t n = read_count(r, e->texts.n), addresses = read_count(r, e->texts.n + n);
 	auto_free size_t *lengths = xcalloc(n + 1, sizeof(*lengths));
-	const char **texts = GROW(&e->texts, n);
+	const char **texts = GROW(&e->texts, n + addresses);
 	char *to;
 
 	for (size_t i = 0; i < n; i++)
 		lengths[i] = read_below(r, MAX_RAW);
 	e->text = to = xmalloc((r->end - r->p) + n + 1);
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n + addresses; i++)
 		texts[i] = "";
+	for (size_t i = 0; i < n; i++) {
 		if (lengths[i] > (size_t)(r->end - r->p) || memchr(r->p, '\0', lengths[i]))
 			r->bad = true;
 		if (r->bad)
@@ -193,6 +198,33 @@ static void read_strings(struct reader *r, struct elements *e)
 		texts[i] = to;
 		to += lengths[i] + 1;
 		r->p += lengths[i];
+	}
+	*ret_addresses = addresses;
+}
+
+/* The last `n` strings. Their number is bounded by the block, and so is the length of a prefix: all of them are together. */
+static void read_addresses(struct reader *r, struct elements *e, size_t n)
+{
+	auto_free uint32_t *prefixes = xcalloc(n + 1, sizeof(*prefixes)), *locations = xcalloc(n + 1, sizeof(*locations));
+	uint64_t more = 0;
+	size_t bytes = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		prefixes[i] = read_below(r, e->texts.n - n);
+		bytes += strlen(e->texts.v[prefixes[i]]) + sizeof("[+0x0123456789abcdef]");
+		r->bad |= bytes > MAX_RAW;
+	}
+	for (size_t i = 0; i < n; i++)
+		locations[i] = read_next_below(r, i ? locations[i - 1] : 0, e->bare.locations.n);
+	if (r->bad)
+		return;
+	e->address_text = xmalloc(bytes + 1);
+	bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		more = read_next(r, more);
+		e->texts.v[e->texts.n - n + i] = e->address_text + bytes;
+		bytes += 1 + sprintf(e->address_text + bytes, "[%s+0x%" PRIx64 "]", e->texts.v[prefixes[i]],
+				     e->bare.locations.v[locations[i]].offset + more);
 	}
 }
 
@@ -224,7 +256,7 @@ static void read_frames(struct reader *r, struct elements *e)
 	struct profile_frame *v = GROW(&e->bare.frames, n);
 
 	for (size_t i = 0; i < n; i++) {
-		v[i].name = read_below(r, e->texts.n);
+		v[i].name = read_next_below(r, i ? v[i - 1].name : 0, e->texts.n);
 		r->bad |= !v[i].name;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -348,6 +380,7 @@ static int read_block(const void *bytes, size_t n, const struct elements *known,
 	uint32_t have[KINDS] = {0};
 	struct buf raw = {0};
 	struct reader r;
+	size_t addresses;
 	int ret = unpack(bytes, n, &raw);
 
 	elements_begin(e, known);
@@ -358,9 +391,10 @@ static int read_block(const void *bytes, size_t n, const struct elements *known,
 		r.bad = read_varint(&r) != VERSION_1 || read_varint(&r) != (p ? 0 : IS_DICTIONARY);
 		for (int i = 0; i < KINDS; i++)
 			r.bad |= read_varint(&r) != have[i];
-		read_strings(&r, e);
+		read_strings(&r, e, &addresses);
 		read_images(&r, e);
 		read_locations(&r, e);
+		read_addresses(&r, e, addresses);
 		read_frames(&r, e);
 		read_nodes(&r, e);
 		read_processes(&r, e);
@@ -433,6 +467,7 @@ struct window_encoder {
 	/* A process is what it is known by: pid, identity, comm and labels (string ids of `known`), as array known->processes. */
 	struct table process_table;
 	VEC(uint32_t) node_windows, thread_windows; /* that reached it since the dictionary was made */
+	uint32_t prefixes_of; /* strings whose prefixes are in the pool: see split_address() */
 	uint64_t repeated; /* elements written into a window although an earlier window had them too: what a dictionary saves */
 	uint64_t kept;     /* elements that the next dictionary would have: what it costs */
 };
@@ -442,6 +477,7 @@ struct selection {
 	const struct window_encoder *e;
 	uint32_t *id[KINDS]; /* by id in e->known; 0 or 1 (wanted) until numbered */
 	uint32_t first[KINDS];
+	uint32_t addresses; /* of the new strings: the last ones */
 };
 
 static bool same_process(const void *ctx, uint32_t id, const void *key)
@@ -550,9 +586,50 @@ static void put_next(struct buf *out, uint64_t v, uint64_t before)
 	put_varint(out, (d << 1) ^ -(d >> 63));
 }
 
+/* Is the text "[" prefix "+0x" number "]", exactly as it would be printed? */
+static bool split_address(const char *text, size_t *ret_prefix, uint64_t *ret_number)
+{
+	size_t n = strlen(text), at;
+	uint64_t number = 0;
+
+	if (n < sizeof("[+0x0]") - 1 || text[0] != '[' || text[n - 1] != ']')
+		return false;
+	for (at = n - 2; at > 3 && strchr("0123456789abcdef", text[at]); at--)
+		;
+	if (n - 2 - at > 16 || n - 2 == at || strncmp(text + at - 2, "+0x", 3) || (text[at + 1] == '0' && at + 2 < n - 1))
+		return false;
+	for (size_t i = at + 1; i < n - 1; i++)
+		number = number << 4 | (text[i] > '9' ? text[i] - 'a' + 10 : text[i] - '0');
+	*ret_prefix = at - 3;
+	*ret_number = number;
+	return true;
+}
+
+static bool is_address(const struct strings *pool, uint32_t id)
+{
+	uint64_t number;
+	size_t prefix;
+
+	return split_address(strings_get(pool, id), &prefix, &number);
+}
+
+/* The prefix of an address as a string of the pool, which gets it when it is new. */
+static uint32_t prefix_of(struct strings *pool, uint32_t id, uint64_t *ret_number)
+{
+	const char *text = strings_get(pool, id);
+	size_t n;
+
+	return split_address(text, &n, ret_number) ? strings_add_n(pool, text + 1, n) : 0;
+}
+
 static void want_string(struct selection *s, uint32_t id)
 {
+	uint64_t number;
+
+	if (s->id[STRINGS][id])
+		return;
 	s->id[STRINGS][id] = 1;
+	s->id[STRINGS][prefix_of(s->e->known->strings, id, &number)] = 1;
 }
 
 static void want_location(struct selection *s, uint32_t id)
@@ -611,23 +688,45 @@ static void selection_free(struct selection *s)
 		free(s->id[i]);
 }
 
-/* What is in the dictionary (or always there) keeps its number and is not written; what else is wanted is numbered on. */
+/* Numbers what is wanted of a kind, from `next` on; what is in the dictionary (or always there) keeps its number. */
+static uint32_t number_kind(struct selection *s, int kind, uint32_t n, uint32_t next)
+{
+	for (uint32_t id = 0; id < n; id++) {
+		if (id < s->first[kind])
+			s->id[kind][id] = id;
+		else
+			s->id[kind][id] = s->id[kind][id] ? next++ : UNMAPPED;
+	}
+	return next;
+}
+
+/* Addresses come after all other strings. */
+static uint32_t number_strings(struct selection *s, uint32_t n, uint32_t next)
+{
+	const struct strings *pool = s->e->known->strings;
+	auto_free bool *address = xcalloc(n + 1, sizeof(*address));
+
+	for (uint32_t id = s->first[STRINGS]; id < n; id++) {
+		address[id] = s->id[STRINGS][id] && is_address(pool, id);
+		if (address[id])
+			s->id[STRINGS][id] = 0;
+		s->addresses += address[id];
+	}
+	next = number_kind(s, STRINGS, n, next);
+	for (uint32_t id = s->first[STRINGS]; id < n; id++)
+		if (address[id])
+			s->id[STRINGS][id] = next++;
+	return next;
+}
+
 static void number_elements(struct selection *s, const uint32_t in_dictionary[KINDS], uint32_t ret_new[KINDS])
 {
 	uint32_t n[KINDS];
 
 	known_counts(s->e, n);
 	for (int i = 0; i < KINDS; i++) {
-		uint32_t next = in_dictionary[i] > nothing[i] ? in_dictionary[i] : nothing[i];
-
-		s->first[i] = next;
-		for (uint32_t id = 0; id < n[i]; id++) {
-			if (id < s->first[i])
-				s->id[i][id] = id;
-			else
-				s->id[i][id] = s->id[i][id] ? next++ : UNMAPPED;
-		}
-		ret_new[i] = next - s->first[i];
+		s->first[i] = in_dictionary[i] > nothing[i] ? in_dictionary[i] : nothing[i];
+		ret_new[i] = (i == STRINGS ? number_strings(s, n[i], s->first[i]) : number_kind(s, i, n[i], s->first[i])) - s->first[i];
 	}
 }
 
@@ -644,18 +743,59 @@ static void number_elements(struct selection *s, const uint32_t in_dictionary[KI
 static void put_strings(struct buf *out, const struct selection *s, uint32_t n)
 {
 	const struct strings *pool = s->e->known->strings;
+	uint32_t plain = n - s->addresses, end = s->first[STRINGS] + plain;
 
-	put_varint(out, n);
+	put_varint(out, plain);
+	put_varint(out, s->addresses);
 	for (int bytes = 0; bytes < 2; bytes++) {
 		for (uint32_t id = s->first[STRINGS]; id < strings_count(pool); id++) {
 			const char *text = strings_get(pool, id);
 
-			if (s->id[STRINGS][id] == UNMAPPED)
+			if (s->id[STRINGS][id] >= end) /* an address, or not wanted */
 				continue;
 			if (bytes)
 				buf_puts(out, text);
 			else
 				put_varint(out, strlen(text));
+		}
+	}
+}
+
+/* For every address the location of a frame that has it as name: the number is near its offset. 0: none. */
+static uint32_t *locate_addresses(const struct selection *s)
+{
+	const struct profile *k = s->e->known;
+	uint32_t *locations = xcalloc(strings_count(k->strings), sizeof(*locations));
+
+	for (uint32_t id = s->first[NODES]; id < k->nodes.n; id++)
+		if (s->id[NODES][id] != UNMAPPED && !locations[k->frames.v[k->nodes.v[id].frame].name])
+			locations[k->frames.v[k->nodes.v[id].frame].name] = k->nodes.v[id].location;
+	return locations;
+}
+
+static void put_addresses(struct buf *out, const struct selection *s, uint32_t n)
+{
+	const struct profile *k = s->e->known;
+	auto_free uint32_t *locations = locate_addresses(s);
+	uint32_t begin = s->first[STRINGS] + n - s->addresses, before = 0;
+	uint64_t number, more = 0;
+
+	for (int column = 0; column < 3; column++) {
+		for (uint32_t id = s->first[STRINGS]; id < strings_count(k->strings); id++) {
+			uint32_t prefix, location = locations[id];
+
+			if (s->id[STRINGS][id] < begin || s->id[STRINGS][id] == UNMAPPED)
+				continue;
+			prefix = prefix_of(k->strings, id, &number);
+			if (column == 0) {
+				put_varint(out, s->id[STRINGS][prefix]);
+			} else if (column == 1) {
+				put_next(out, s->id[LOCATIONS][location], before);
+				before = s->id[LOCATIONS][location];
+			} else {
+				put_next(out, number - k->locations.v[location].offset, more);
+				more = number - k->locations.v[location].offset;
+			}
 		}
 	}
 }
@@ -679,7 +819,8 @@ static void put_stacks(struct buf *out, const struct selection *s, const uint32_
 	uint32_t before = 0;
 
 	put_varint(out, n[FRAMES]);
-	COLUMN(out, s, FRAMES, k->frames, put_varint(out, s->id[STRINGS][x->name]));
+	COLUMN(out, s, FRAMES, k->frames, put_next(out, s->id[STRINGS][x->name], before); before = s->id[STRINGS][x->name]);
+	before = 0;
 	COLUMN(out, s, FRAMES, k->frames, put_varint(out, s->id[STRINGS][x->binary]));
 	COLUMN(out, s, FRAMES, k->frames, put_varint(out, x->kind));
 	put_varint(out, n[NODES]);
@@ -719,6 +860,7 @@ static void put_elements(struct buf *out, struct selection *s, const uint32_t in
 		put_varint(out, in_dictionary[i]);
 	put_strings(out, s, n[STRINGS]);
 	put_files(out, s, n);
+	put_addresses(out, s, n[STRINGS]);
 	put_stacks(out, s, n);
 	put_processes(out, s, n);
 }
@@ -790,6 +932,7 @@ static int by_thread_and_node(const void *a, const void *b)
 static void learn_samples(struct window_encoder *e, const struct profile *p, mapped_samples *ret)
 {
 	struct remap m;
+	uint64_t number;
 
 	remap_init(&m, e->known, p, NULL, 0);
 	for (size_t i = 0; i < p->samples.n; i++) {
@@ -809,6 +952,8 @@ static void learn_samples(struct window_encoder *e, const struct profile *p, map
 		*vec_push(ret) = (struct mapped_sample){remap_thread(&m, s->thread), remap_node(&m, 0, s->node), s->count};
 	}
 	remap_free(&m);
+	for (; e->prefixes_of < strings_count(e->known->strings); e->prefixes_of++)
+		prefix_of(e->known->strings, e->prefixes_of, &number);
 	GROW(&e->node_windows, e->known->nodes.n - e->node_windows.n);
 	GROW(&e->thread_windows, e->known->threads.n - e->thread_windows.n);
 }

@@ -12,10 +12,14 @@
  *   version (1), flags (bit 0: this is a dictionary; the measurement and the samples are missing then)
  *   counts of the dictionary's elements, seven numbers in the order below: all 0 without a dictionary; they are what
  *   numbers start from, and must fit the dictionary that the block is read with
- *   strings:    n, n lengths, then the bytes of all (no NUL in them). String 0 is always "", and is not in the block
+ *   strings:    n, number of addresses, n lengths, then the bytes of all (no NUL in them). String 0 is always "", and is not
+ *               in the block
  *   images:     n, n paths, n build ids (strings). Image 0 is none, and is not in the block
  *   locations:  n, n images, n offsets (signed, difference to the one before). Location 0 likewise
- *   frames:     n, n names, n binaries, n kinds
+ *   addresses:  the strings that follow: names of code that has no symbol, "[" prefix "+0x" number in hexadecimal "]". The
+ *               prefixes (strings above), a location of each (signed, difference to the one before), how much more than the
+ *               location's offset the number is (likewise)
+ *   frames:     n, n names (signed, difference to the one before), n binaries, n kinds
  *   nodes:      n, n differences to the parent (above 0), n frames (signed, difference to the one before), n locations
  *               (likewise). Node 0 likewise
  *   processes:  n, n pids (signed, difference), n identities (signed, difference), n comms, then n of each label
