@@ -97,9 +97,8 @@ install: $(B)/profile
 	install -D -m 644 packaging/profiled.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/profiled.conf
 	install -D -m 644 packaging/profiled.conf $(DESTDIR)/etc/profiled/profiled.conf
 	install -D -m 644 packaging/profile.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/profile
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man1 packaging/man/profile.1
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man5 packaging/man/profiled.conf.5
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man8 packaging/man/profiled.8
+	for section in 1 5 8; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit; done
 
 # A Debian package, $(B)/deb/profiled_VERSION_amd64.deb. Built with the distribution's flags, in a directory of its own.
 DEB_VERSION ?= $(VERSION)

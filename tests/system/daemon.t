@@ -221,7 +221,7 @@ subtest 'others beside it' => sub {
 	for ($d, $second) {
 		stop_daemon($_);
 		check_history($_, "history of $_->{state}");
-		cmp_ok(recorded_seconds($_), '>', 0.8 * $used, 'each daemon saw the load');
+		cmp_ok(recorded_seconds($_), '>', 0.8 * $used - 0.2, 'each daemon saw the load');
 	}
 };
 

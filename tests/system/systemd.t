@@ -26,7 +26,8 @@ if (have('lintian')) {
 if (have('mandoc')) {
 	for my $page (glob('packaging/man/*')) {
 		my $r = run_command('mandoc', '-Tlint', '-W', 'warning', $page);
-		is($r->{status}, 0, "$page is well-formed") or diag($r->{out});
+		# A page for a command of the program names the program.
+		is(join('', grep { !/cross reference to self/ } split(/^/, $r->{out})), '', "$page is well-formed");
 	}
 }
 
