@@ -269,9 +269,9 @@ void collector_limit_symbols(struct collector *c, uint64_t bytes)
 	symbolizer_limit(c->symbolizer, bytes);
 }
 
-void collector_trim(struct collector *c)
+void collector_trim(struct collector *c, unsigned windows)
 {
-	symbolizer_trim(c->symbolizer);
+	symbolizer_trim(c->symbolizer, windows);
 }
 
 int collector_sideband_fd(const struct collector *c)

@@ -38,9 +38,9 @@ int collector_restart(struct collector *c, unsigned hz, struct error *err);
 /* Stops sampling and ends the window. */
 void collector_stop(struct collector *c);
 
-/* For a long run. Memory that symbol tables may take, in bytes; giving back what can be read again. */
+/* For a long run. Memory that symbol tables may take, in bytes; giving those back that gave no name in the last windows, 0: all. */
 void collector_limit_symbols(struct collector *c, uint64_t bytes);
-void collector_trim(struct collector *c);
+void collector_trim(struct collector *c, unsigned windows);
 
 int collector_sideband_fd(const struct collector *c); /* polls readable when collector_watch() has work */
 uint64_t collector_interval_ns(const struct collector *c);

@@ -32,6 +32,8 @@
 #define REPORT_NS (3600 * NS_PER_SEC)	      /* between two lines in the log */
 #define MAINTAIN_STEPS 8		      /* of the history, at the end of a window; the rest in the turns after it */
 
+#define SYMBOLS_KEPT 3			      /* windows for which symbol tables stay that are not needed */
+
 /* Something that may fail for a while: said once when it begins, and once when it is over. */
 struct trouble {
 	const char *what;
@@ -218,10 +220,11 @@ static bool keep_memory(struct daemon *d)
 {
 	bool above;
 
-	malloc_trim(0); /* what rendering took */
+	collector_trim(d->collector, SYMBOLS_KEPT);
+	malloc_trim(0); /* what rendering took, too */
 	above = resident_bytes() > d->config.memory_limit;
 	if (above) {
-		collector_trim(d->collector);
+		collector_trim(d->collector, 0);
 		malloc_trim(0);
 		d->metrics.memory_drops++;
 		log_debug("above the memory ceiling: dropped what can be read again");
@@ -253,7 +256,8 @@ static int end_window(struct daemon *d, bool other_frequency, struct error *err)
 	write_metrics(d);
 	show_status(d, p);
 	report(d, now.boot);
-	above = profile_bytes(p) > d->config.memory_limit / 4;
+	/* Ids are kept from window to window, so that most names are found and not made; up to a point. */
+	above = profile_bytes(p) > d->config.memory_limit / 8;
 	above |= keep_memory(d);
 	collector_next_window(d->collector, above);
 	if (!collector_profile(d->collector)->command)

@@ -26,6 +26,7 @@ struct images {
 	size_t unused;
 	size_t pins;
 	uint64_t table_bytes, table_bytes_max;
+	unsigned round; /* see images_trim() */
 };
 
 struct images *images_new(void)
@@ -320,15 +321,20 @@ void images_limit(struct images *all, uint64_t bytes)
 	all->table_bytes_max = bytes;
 }
 
-void images_trim(struct images *all)
+void image_used(const struct images *all, struct image *i)
 {
-	while (all->unused)
-		forget_oldest(all);
+	i->used = all->round;
+}
+
+void images_trim(struct images *all, unsigned rounds)
+{
 	for (size_t b = 0; b < all->n_buckets; b++)
-		for (struct image *i = all->buckets[b]; i; i = i->next) {
-			free_tables(all, i);
-			i->loaded = false;
-		}
+		for (struct image *i = all->buckets[b]; i; i = i->next)
+			if (i->n_tables && all->round - i->used >= rounds) {
+				free_tables(all, i);
+				i->loaded = false;
+			}
+	all->round++;
 }
 
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)

@@ -16,8 +16,8 @@ void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process t
 
 /* Memory that symbol tables may take together, in bytes; who is over it goes without names. */
 void symbolizer_limit(struct symbolizer *s, uint64_t bytes);
-/* Gives back what can be read again. What is read from files that are gone by then has no names. */
-void symbolizer_trim(struct symbolizer *s);
+/* At the end of a window: gives back symbol tables that gave no name in the last `windows` ones, 0: all. See images_trim(). */
+void symbolizer_trim(struct symbolizer *s, unsigned windows);
 
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
