@@ -273,6 +273,30 @@ static void process_that_changed(void **state)
 	buf_free(&out);
 }
 
+/* Short processes without end: the encoder asks for a new dictionary before it has grown by many megabytes. */
+static void memory_is_bounded(void **state)
+{
+	struct buf none = {0}, out = {0};
+	struct dictionary *nothing;
+	struct window_encoder *e = encoder_of(&none, &nothing);
+	int windows = 0;
+
+	for (; windows < 1000 && !window_encoder_wants_dictionary(e); windows++) {
+		struct profile *p = profile_new();
+
+		for (int i = 0; i < 1000; i++)
+			profile_add(p, profile_thread(p, profile_process(p, i, windows, "x"), i, "x"), 0, 1);
+		buf_truncate(&out, 0);
+		assert_int_equal(window_encode(e, p, &out), 0);
+		profile_free(p);
+	}
+	assert_true(windows > 3 && windows < 1000);
+	assert_true(window_encoder_bytes(e) < 16 << 20);
+	window_encoder_free(e);
+	dictionary_free(nothing);
+	buf_free(&out);
+}
+
 /* Every cut and every flipped bit is noticed: the bytes are checksummed. */
 static void damage_is_noticed(void **state)
 {
@@ -310,6 +334,7 @@ int main(void)
 		cmocka_unit_test(round_trip_with_dictionary),
 		cmocka_unit_test(next_dictionary_has_what_was_repeated),
 		cmocka_unit_test(process_that_changed),
+		cmocka_unit_test(memory_is_bounded),
 		cmocka_unit_test(damage_is_noticed),
 	};
 

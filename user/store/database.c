@@ -291,14 +291,15 @@ const struct dictionary *database_dictionary(struct store *s, int64_t id)
 		return s->read;
 	dictionary_free(s->read);
 	s->read = NULL;
+	s->read_id = id;
+	if (!id)
+		return s->read = dictionary_new(NULL, 0);
 	if (sqlite3_prepare_v2(s->db, "SELECT bytes FROM dictionaries WHERE id = ?", -1, &q, NULL))
 		return NULL;
 	sqlite3_bind_int64(q, 1, id);
 	if (sqlite3_step(q) != SQLITE_ROW || !sqlite3_column_bytes(q, 0))
 		return NULL;
-	s->read = dictionary_new(sqlite3_column_blob(q, 0), sqlite3_column_bytes(q, 0));
-	s->read_id = id;
-	return s->read;
+	return s->read = dictionary_new(sqlite3_column_blob(q, 0), sqlite3_column_bytes(q, 0));
 }
 
 int database_profile(struct store *s, int64_t window, int64_t dictionary, struct profile **ret)

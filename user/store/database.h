@@ -61,7 +61,7 @@ void cleanup_statement(sqlite3_stmt **q);
 /* Removes a window with all that belongs to it, but for shared rows. SQLITE_OK or the error. */
 int database_delete_window(struct store *s, int64_t id);
 
-/* The parsed dictionary of a window, kept until another one is asked for; NULL when it is damaged or missing. */
+/* The parsed dictionary of a window (0: the empty one), kept until another one is asked for; NULL when it is damaged or missing. */
 const struct dictionary *database_dictionary(struct store *s, int64_t id);
 /* The profile of a window. 0, or -EBADMSG when it, or its dictionary, is damaged or missing. */
 int database_profile(struct store *s, int64_t window, int64_t dictionary, struct profile **ret);
@@ -71,7 +71,7 @@ struct window_row {
 	int64_t id;
 	unsigned level;
 	uint64_t parts, covered_ns;
-	int64_t boot, dictionary;
+	int64_t boot, dictionary; /* dictionary 0: none */
 };
 int database_insert_window(struct store *s, const struct window_row *w, const struct profile *p, const struct buf *bytes);
 

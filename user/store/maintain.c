@@ -275,23 +275,26 @@ static struct profile *merged(struct store *s, const struct group *g, unsigned l
 	return small;
 }
 
-/* With the dictionary of the group's last window; the encoder of store_append() goes on with its own. */
-static int encode_merged(struct store *s, const struct profile *p, int64_t dictionary, struct buf *out)
+/*
+ * Without a dictionary: few frames are left, and what they share with other windows is less than the dictionaries that would have
+ * to be kept for them.
+ */
+static int encode_merged(const struct profile *p, struct buf *out)
 {
-	const struct dictionary *d = database_dictionary(s, dictionary);
-	struct window_encoder *e = d ? window_encoder_new(d) : NULL;
-	int ret = e ? window_encode(e, p, out) : -EBADMSG;
+	struct dictionary *none = dictionary_new(NULL, 0);
+	struct window_encoder *e = window_encoder_new(none);
+	int ret = window_encode(e, p, out);
 
 	window_encoder_free(e);
-	return ret == -EBADMSG ? SQLITE_CORRUPT : ret ? SQLITE_TOOBIG : SQLITE_OK;
+	dictionary_free(none);
+	return ret ? SQLITE_TOOBIG : SQLITE_OK;
 }
 
 static int replace_group(struct store *s, const struct group *g, unsigned level, const struct profile *p)
 {
-	struct window_row w = {.id = g->ids[0], .level = level, .parts = g->parts, .covered_ns = g->covered_ns,
-			       .boot = g->boot, .dictionary = g->dictionaries[g->n - 1]};
+	struct window_row w = {.id = g->ids[0], .level = level, .parts = g->parts, .covered_ns = g->covered_ns, .boot = g->boot};
 	struct buf bytes = {0};
-	int rc = encode_merged(s, p, w.dictionary, &bytes);
+	int rc = encode_merged(p, &bytes);
 
 	rc = rc ? rc : database_exec(s, "BEGIN IMMEDIATE");
 	for (size_t i = 0; !rc && i < g->n; i++)

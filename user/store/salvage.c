@@ -110,15 +110,15 @@ static int copy_rows(sqlite3 *from, sqlite3 *to, const char *select, const char 
 #define LABEL_VALUES "?, ?, ?, ?, ?, ?, ?, ?, ?"
 _Static_assert(LABEL_N == 7, "LABEL_VALUES has the id, a value a label, and last_window");
 
-/* A window whose profile or dictionary is missing is of no use. */
+/* A window without its profile is of no use; whether its dictionary came along shows when it is decoded. */
 static int copy_window(sqlite3 *from, sqlite3 *to, int64_t id)
 {
-	int windows = 0, profiles = 0, dictionaries = 0, rest, rc;
+	int windows = 0, profiles = 0, rest, rc;
 
 	rc = copy_rows(from, to, "SELECT * FROM boots WHERE id = (SELECT boot FROM windows WHERE id = ?)",
 		       "INSERT OR IGNORE INTO boots VALUES(?, ?, ?)", id, &rest);
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM dictionaries WHERE id = (SELECT dictionary FROM windows WHERE id = ?)",
-				 "INSERT OR IGNORE INTO dictionaries VALUES(?, ?)", id, &dictionaries);
+				 "INSERT OR IGNORE INTO dictionaries VALUES(?, ?)", id, &rest);
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM windows WHERE id = ?",
 				 "INSERT INTO windows VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", id, &windows);
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM losses WHERE window = ?", "INSERT INTO losses VALUES(?, ?, ?)", id, &rest);
@@ -127,7 +127,7 @@ static int copy_window(sqlite3 *from, sqlite3 *to, int64_t id)
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM processes WHERE window = ?",
 				 "INSERT INTO processes VALUES(?, ?, ?, ?, ?, ?, ?)", id, &rest);
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM profiles WHERE window = ?", "INSERT INTO profiles VALUES(?, ?)", id, &profiles);
-	return rc ? rc : windows && profiles && dictionaries ? SQLITE_OK : SQLITE_CORRUPT;
+	return rc ? rc : windows && profiles ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
 /* What was copied is only kept when it can be decoded: the pages may be whole and the bytes in them not. */

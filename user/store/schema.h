@@ -17,7 +17,7 @@
  *   period_ns   CPU time that one sample stands for: 1e9 / rate
  *   event       what was counted: cpu-clock, cycles
  *   expected, idle, filtered, recorded, lost   sampling periods; expected = idle + filtered + recorded + lost, always
- *   dictionary  -> dictionaries: what its profile is encoded with
+ *   dictionary  -> dictionaries: what its profile is encoded with; 0: nothing, as merged windows are
  * losses        the lost periods of a window by reason (the names of the accounting line)
  * processes     one row per process that had samples in a window
  *   pid         0: several short-lived processes of equal comm and labels, put together when windows were merged

@@ -14,7 +14,7 @@
 #define IS_DICTIONARY 1
 #define MAX_RAW (128u << 20) /* of one block: far above what a machine samples in an hour, far below what hurts */
 #define LEVEL 9
-#define MAX_WORK_NODES 400000 /* that an encoder remembers: some 20 MB */
+#define MAX_GROWTH (4u << 20) /* bytes of what an encoder has met since its dictionary was made, above twice the dictionary */
 
 /* The kinds of elements, in their order in a block. */
 enum { STRINGS, IMAGES, LOCATIONS, FRAMES, NODES, PROCESSES, THREADS, KINDS };
@@ -468,6 +468,7 @@ struct window_encoder {
 	struct table process_table;
 	VEC(uint32_t) node_windows, thread_windows; /* that reached it since the dictionary was made */
 	uint32_t prefixes_of; /* strings whose prefixes are in the pool: see split_address() */
+	size_t bytes_at_first; /* of the dictionary */
 	uint64_t repeated; /* elements written into a window although an earlier window had them too: what a dictionary saves */
 	uint64_t kept;     /* elements that the next dictionary would have: what it costs */
 };
@@ -551,6 +552,7 @@ struct window_encoder *window_encoder_new(const struct dictionary *d)
 	}
 	if (!is_empty(d))
 		counts_of(&d->e, e->from_dictionary);
+	e->bytes_at_first = window_encoder_bytes(e);
 	return e;
 }
 
@@ -1040,7 +1042,7 @@ int window_encode(struct window_encoder *e, const struct profile *p, struct buf 
 
 bool window_encoder_wants_dictionary(const struct window_encoder *e)
 {
-	return e->known->nodes.n > MAX_WORK_NODES || (e->repeated > 500 && e->repeated > e->kept);
+	return window_encoder_bytes(e) > 2 * e->bytes_at_first + MAX_GROWTH || (e->repeated > 500 && e->repeated > e->kept);
 }
 
 int window_encoder_dictionary(struct window_encoder *e, const struct profile *p, struct buf *out)

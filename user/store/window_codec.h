@@ -56,7 +56,10 @@ void window_encoder_free(struct window_encoder *e); /* NULL is fine */
 
 /* Appends the encoded window to `out`, and remembers what it had for the next dictionary. 0, -EFBIG or -ENOMEM. */
 int window_encode(struct window_encoder *e, const struct profile *p, struct buf *out);
-/* Would a new dictionary pay? When the windows since the last one have repeated more than it would cost. */
+/*
+ * Would a new dictionary pay? When the windows since the last one have repeated more than it would cost; or has the encoder met
+ * so much that it should forget, as under a storm of short processes?
+ */
 bool window_encoder_wants_dictionary(const struct window_encoder *e);
 /* Appends a new dictionary: what more than one window reached, and what `p`, the next one, reaches. Same returns. */
 int window_encoder_dictionary(struct window_encoder *e, const struct profile *p, struct buf *out);

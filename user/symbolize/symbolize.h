@@ -21,6 +21,8 @@ void symbolizer_trim(struct symbolizer *s, unsigned windows);
 
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
+/* The images behind its mappings. */
+struct images *symbolizer_images(struct symbolizer *s);
 
 /*
  * Appends the frame(s) of one code address to a stack of `p`, outermost first, and returns the new leaf node: below `parent`
