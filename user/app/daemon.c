@@ -90,18 +90,20 @@ static uint64_t own_cpu_ns(const struct daemon *d)
 	return ns;
 }
 
+/* statm: "SIZE RESIDENT SHARED ..." in pages. The shared part is BPF maps, which have a ceiling of their own, and program files. */
 static uint64_t resident_bytes(void)
 {
+	uint64_t fields[3] = {0};
 	struct buf text = {0};
-	uint64_t pages = 0;
-	char *field;
+	char *rest, *word;
 
-	if (!file_read("/proc/self/statm", 256, &text) && text.n && (field = strchr(text.v, ' '))) {
-		field[1 + strcspn(field + 1, " ")] = '\0';
-		text_u64(field + 1, &pages);
+	if (!file_read("/proc/self/statm", 256, &text) && text.n) {
+		rest = text.v;
+		for (size_t i = 0; i < ARRAY_SIZE(fields) && (word = strsep(&rest, " \n")); i++)
+			text_u64(word, &fields[i]);
 	}
 	buf_free(&text);
-	return pages * sysconf(_SC_PAGESIZE);
+	return fields[1] > fields[2] ? (fields[1] - fields[2]) * sysconf(_SC_PAGESIZE) : 0;
 }
 
 /* ---- What happens at the end of a window. */

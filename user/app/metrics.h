@@ -18,7 +18,7 @@
 	X(processes, "processes", "gauge", 0, "Processes followed at present.")                                        \
 	X(cpu_ns, "cpu_seconds_total", "counter", 1000000000, "CPU time of the daemon, its helpers and its sampler.")  \
 	X(sampler_ns, "sampler_cpu_seconds_total", "counter", 1000000000, "The sampler's part of it, in the kernel.")  \
-	X(resident_bytes, "resident_memory_bytes", "gauge", 0, "Resident memory of the daemon.")                       \
+	X(resident_bytes, "resident_memory_bytes", "gauge", 0, "Resident memory of the daemon, without BPF maps and program files.")                       \
 	X(map_bytes, "bpf_map_bytes", "gauge", 0, "Kernel memory of BPF maps.")                                        \
 	X(frequency, "frequency_hertz", "gauge", 0, "Samples per second and CPU; lower than configured above the CPU ceiling.") \
 	X(memory_drops, "memory_ceiling_total", "counter", 0, "Times that caches were dropped to stay below the memory ceiling.") \
