@@ -22,6 +22,19 @@ sub make_elf_seeds {
 	system('objcopy', "--add-gnu-debuglink=$seeds/object", "$seeds/program") == 0 or die 'objcopy';
 }
 
+# Call frame information of every kind: a file with .eh_frame, one with .debug_frame, and the bare sections as the target takes them.
+sub make_eh_frame_seeds {
+	my ($seeds) = @_;
+	for my $section ('.eh_frame', '.debug_frame') {
+		spew("$dir/frames.S", ".cfi_sections $section\n" . slurp('tests/programs/frames.S'));
+		my $file = "$seeds/file$section";
+		my $r = run_command('gcc', '-nostdlib', '-static', '-Wl,-z,noseparate-code', '-o', $file, "$dir/frames.S");
+		die "cannot build a seed: $r->{err}" if $r->{status};
+		system('objcopy', "--dump-section=$section=$dir/section", $file, '/dev/null') == 0 or die 'objcopy';
+		spew("$seeds/bare$section", ($section eq '.eh_frame' ? "\0" : "\1") . slurp("$dir/section"));
+	}
+}
+
 # A window without dictionary: version, flags, seven counts, nothing of seven kinds, a measurement, no samples; one that has
 # something of everything, the string [x+0x13] too; and a dictionary before the same.
 sub make_window_seeds {
@@ -40,7 +53,8 @@ sub make_config_seeds {
 	my ($seeds) = @_;
 	spew("$seeds/sample", slurp('packaging/profiled.conf') =~ s/^#(?=\w)//mgr);
 }
-my %make_seeds = (config => \&make_config_seeds, elf => \&make_elf_seeds, window => \&make_window_seeds);
+my %make_seeds = (config => \&make_config_seeds, elf => \&make_elf_seeds, eh_frame => \&make_eh_frame_seeds,
+	window => \&make_window_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {

@@ -13,6 +13,7 @@
 #include "kernel/sideband.h"
 #include "store/store.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -153,8 +154,9 @@ const struct command doctor_command = {
 		"       profile doctor --daemon [--state-dir DIR]\n\n"
 		"Checks what sampling needs, one line a check: ok, note (works with less), FAIL.\n"
 		"The exit status is 1 when sampling cannot work here.\n\n"
-		"With --unwind: what share of the text of each image of a process, or of a file, has\n"
-		"rules for unwinding its stacks, and the largest functions that have none.\n\n"
+		"With --unwind PID: what share of the text of each image of a process has rules for unwinding its stacks, and the\n"
+		"largest functions that have none. With --unwind FILE: the kinds of rules and their number, the share of each\n"
+		"section, and every range without rules.\n\n"
 		"With --daemon: whether the daemon runs, and what it says of itself (metrics.prom).\n",
 	.run = run_doctor,
 };

@@ -13,6 +13,7 @@
 static const struct command *const commands[] = {
 	&record_command, /* the default, named by nobody */
 	&flame_command,
+	&collapse_command,
 	&doctor_command,
 	&daemon_command,
 	&history_command,
