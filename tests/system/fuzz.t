@@ -66,7 +66,13 @@ sub make_window_seeds {
 	my $dictionary = "\x01\x01" . substr($some, 2);
 	spew("$seeds/both", chr(length($dictionary)) . $dictionary . "\x01\x00\x04\x02\x02\x01\x02\x01\x01" . "\0" x 8 . $measurement . "\x01\x00\x02\x01");
 }
-my %make_seeds = (unwind => \&make_unwind_seeds, elf => \&make_elf_seeds, eh_frame => \&make_eh_frame_seeds, window => \&make_window_seeds);
+# The sample with its assignments in force.
+sub make_config_seeds {
+	my ($seeds) = @_;
+	spew("$seeds/sample", slurp('packaging/profiled.conf') =~ s/^#(?=\w)//mgr);
+}
+my %make_seeds = (config => \&make_config_seeds, elf => \&make_elf_seeds, eh_frame => \&make_eh_frame_seeds,
+	unwind => \&make_unwind_seeds, window => \&make_window_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
