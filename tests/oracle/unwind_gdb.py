@@ -23,7 +23,8 @@ def registers():
 def backtrace():
     frames, frame, why = [], gdb.newest_frame(), None
     while frame is not None and len(frames) < 1000:
-        if frame.type() != gdb.INLINE_FRAME:
+        # Neither inlined functions nor those that gdb infers from tail calls are on the stack.
+        if frame.type() not in (gdb.INLINE_FRAME, gdb.TAILCALL_FRAME):
             frames.append(frame.pc())
         why = frame.unwind_stop_reason()
         try:
