@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		record = malloc(n + 1);
 		memcpy(record, data, n);
 		if (n >= 8) { /* mostly records of the right size */
-			static const uint8_t types[] = {2, 3, 4, 7, 10, 10, 13};
+			static const uint8_t types[] = {2, 3, 4, 7, 10, 10, 13, 17};
 
 			record[0] = types[record[0] % sizeof(types)];
 			record[1] = record[2] = record[3] = 0;

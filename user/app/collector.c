@@ -110,6 +110,7 @@ static void apply_event(void *ctx, const struct process_event *e)
 {
 	struct collector *c = ctx;
 
+	symbolizer_apply(c->symbolizer, e);
 	if (e->kind == EVENT_LOST)
 		c->sideband_lost = true;
 	else if (c->whole_system || is_target(c, e->pid))
@@ -190,7 +191,7 @@ static void add_record(void *ctx, const struct sample_record *r)
 	memcpy(comm, r->comm, SAMPLE_COMM_LEN);
 	node = resolve_user(c, r, process);
 	for (uint32_t n = r->kernel_frames; n--;)
-		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], n > 0);
+		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], r->time, n > 0);
 	thread = profile_thread(c->profile,
 				profile_process(c->profile, r->tgid, identity, process && process->comm[0] ? process->comm : comm),
 				r->tid, comm);

@@ -272,6 +272,7 @@ void process_table_apply(struct process_table *t, const struct process_event *e)
 		list_exit(t, e->pid, e->time);
 		break;
 	case EVENT_CGROUP:
+	case EVENT_KSYMBOL:
 	case EVENT_LOST:
 		break;
 	}

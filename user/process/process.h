@@ -58,7 +58,7 @@ struct process_table; /* opaque */
 struct process_table *process_table_new(const struct process_hooks *hooks);
 void process_table_free(struct process_table *t); /* NULL is fine */
 
-/* Brings the table up to date with one event. EVENT_CGROUP and EVENT_LOST are for the caller. */
+/* Brings the table up to date with one event. EVENT_CGROUP, EVENT_KSYMBOL and EVENT_LOST are for the caller. */
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
 /*

@@ -4,7 +4,7 @@
 #include "base/buf.h"
 #include "symbolize/demangle.h"
 #include "symbolize/image.h"
-#include "symbolize/kallsyms.h"
+#include "symbolize/kernel_names.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +13,8 @@
 
 struct symbolizer {
 	struct images *images;
-	struct kallsyms kernel;
-	struct frame_cache kernel_frames;
-	bool kernel_read;
+	struct kernel_names kernel;
+	struct frame_cache kernel_frames; /* of kernel.core */
 	struct symtab vdso; /* our own: the kernel gives every 64-bit process the same */
 	struct frame_cache vdso_frames;
 	bool vdso_read;
@@ -35,7 +34,7 @@ void symbolizer_free(struct symbolizer *s)
 	if (!s)
 		return;
 	images_free(s->images);
-	kallsyms_free(&s->kernel);
+	kernel_names_free(&s->kernel);
 	symtab_free(&s->vdso);
 	vec_free(&s->kernel_frames.ids);
 	vec_free(&s->vdso_frames.ids);
@@ -217,23 +216,23 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 	return profile_node_at(p, parent, frame, m ? location_of(p, m, at) : 0);
 }
 
-uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address)
+void symbolizer_apply(struct symbolizer *s, const struct process_event *e)
 {
-	const struct kernel_symbol *symbol;
-	const char *module;
+	kernel_names_apply(&s->kernel, e);
+}
+
+uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
+			  bool is_return_address)
+{
+	struct kernel_name found;
 	uint32_t *id;
 
-	if (!s->kernel_read) {
-		kallsyms_read(&s->kernel);
-		s->kernel_read = true;
-	}
-	symbol = kallsyms_find(&s->kernel, address - is_return_address);
-	if (!symbol)
+	if (!kernel_names_find(&s->kernel, address - is_return_address, time, &found))
 		return profile_node(p, parent, profile_frame(p, "[kernel]", "[kernel]", FRAME_KERNEL));
-	id = cached(&s->kernel_frames, p, symbol - s->kernel.symbols.v, s->kernel.symbols.n);
-	if (!*id) {
-		module = s->kernel.text.v + symbol->module;
-		*id = symbol_frame(s, p, s->kernel.text.v + symbol->name, *module ? module : "[kernel]", FRAME_KERNEL) + 1;
-	}
+	if (!found.core)
+		return profile_node(p, parent, symbol_frame(s, p, found.name, *found.module ? found.module : "[kernel]", FRAME_KERNEL));
+	id = cached(&s->kernel_frames, p, found.core - s->kernel.core.symbols.v, s->kernel.core.symbols.n);
+	if (!*id)
+		*id = symbol_frame(s, p, found.name, "[kernel]", FRAME_KERNEL) + 1;
 	return profile_node(p, parent, *id - 1);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Addresses to frames. Native code by the image's symbol tables, the vDSO, the kernel by kallsyms.
+ * Addresses to frames. Native code by the image's symbol tables, the vDSO, JIT compiled code by what
+ * its compiler wrote of it, the kernel by kallsyms and the side-band.
  * Adding a symbol source: one file with one `const struct symbol_source`, and its line in symbolize/image.c.
  */
 #ifndef SYMBOLIZE_SYMBOLIZE_H
@@ -17,6 +18,9 @@ void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process t
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
 
+/* What the side-band tells of the kernel's own code, and that it may have missed something: EVENT_KSYMBOL and EVENT_LOST. */
+void symbolizer_apply(struct symbolizer *s, const struct process_event *e);
+
 /*
  * Appends the frame(s) of one code address to a stack of `p`, outermost first, and returns the new leaf node: below `parent`
  * stands one frame for the function, preceded by none, followed by its inlined callees (later).
@@ -25,6 +29,7 @@ struct process_hooks symbolizer_hooks(struct symbolizer *s);
  */
 uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent, struct process *process, uint64_t address,
 			uint64_t time, bool is_return_address);
-uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address);
+uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
+			  bool is_return_address);
 
 #endif
