@@ -21,7 +21,25 @@ sub make_elf_seeds {
 	}
 	system('objcopy', "--add-gnu-debuglink=$seeds/object", "$seeds/program") == 0 or die 'objcopy';
 }
-my %make_seeds = (elf => \&make_elf_seeds);
+
+# Written by a small compiler that tells of its code both ways.
+sub make_perf_map_seeds {
+	my ($seeds) = @_;
+	spew("$seeds/lines", "1000 10 one\n0x1008 0x4 two (int)\nffffffffffffffff 2 around\n1000\n");
+	my $pid = start_command(program('jit'), 'map', 0.02);
+	waitpid($pid, 0);
+	system('mv', "/tmp/perf-$pid.map", "$seeds/map");
+	-s "$seeds/map" or die 'no perf map';
+}
+
+sub make_jitdump_seeds {
+	my ($seeds) = @_;
+	my $pid = start_command(program('jit'), 'dump', 0.02, $seeds);
+	waitpid($pid, 0);
+	-s "$seeds/jit-$pid.dump" or die 'no jitdump';
+}
+
+my %make_seeds = (elf => \&make_elf_seeds, perf_map => \&make_perf_map_seeds, jitdump => \&make_jitdump_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {

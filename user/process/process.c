@@ -288,6 +288,8 @@ struct process_table *process_table_new(const struct process_hooks *hooks)
 
 static void free_process(struct process_table *t, struct process *p)
 {
+	if (t->hooks.forgotten)
+		t->hooks.forgotten(t->hooks.ctx, p);
 	mappings_free(&t->hooks, p);
 	free(p->exe);
 	free(p);

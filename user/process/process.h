@@ -51,6 +51,8 @@ struct process_hooks {
 	/* A mapping is about to be freed; releases m->image. */
 	void (*unmapped)(void *ctx, struct mapping *m);
 	void *ctx;
+	/* A process is about to be freed: all its samples are resolved. NULL: nobody wants to know. */
+	void (*forgotten)(void *ctx, const struct process *p);
 };
 
 struct process_table; /* opaque */

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "symbolize/demangle.h"
 #include "symbolize/image.h"
+#include "symbolize/jit.h"
 #include "symbolize/kernel_names.h"
 
 #include <inttypes.h>
@@ -13,6 +14,7 @@
 
 struct symbolizer {
 	struct images *images;
+	struct jits *jits;
 	struct kernel_names kernel;
 	struct frame_cache kernel_frames; /* of kernel.core */
 	struct symtab vdso; /* our own: the kernel gives every 64-bit process the same */
@@ -26,6 +28,7 @@ struct symbolizer *symbolizer_new(void)
 	struct symbolizer *s = xcalloc(1, sizeof(*s));
 
 	s->images = images_new();
+	s->jits = jits_new();
 	return s;
 }
 
@@ -34,6 +37,7 @@ void symbolizer_free(struct symbolizer *s)
 	if (!s)
 		return;
 	images_free(s->images);
+	jits_free(s->jits);
 	kernel_names_free(&s->kernel);
 	symtab_free(&s->vdso);
 	vec_free(&s->kernel_frames.ids);
@@ -49,11 +53,29 @@ static bool is_anonymous(const struct mapping *m)
 	       !strcmp(m->path, "/anon_hugepage (deleted)");
 }
 
+/* Memory that only its process knows: a JIT compiler may have written what is in it, perhaps through a memfd. */
+static bool is_written_code(const struct mapping *m)
+{
+	return (is_anonymous(m) && (m->path[0] != '[' || !strncmp(m->path, "[anon:", 6) || !strcmp(m->path, "[heap]") ||
+				    !strcmp(m->path, "[stack]"))) ||
+	       !strncmp(m->path, "/memfd:", 7);
+}
+
 static void on_mapped(void *ctx, const struct process *p, struct mapping *m)
 {
 	struct symbolizer *s = ctx;
+	bool dump = jit_is_dump(m);
 
-	m->image = is_anonymous(m) ? NULL : images_open(s->images, p->pid, m);
+	m->image = is_anonymous(m) || dump ? NULL : images_open(s->images, p->pid, m);
+	if (dump || is_written_code(m))
+		jits_watch(s->jits, p, m);
+}
+
+static void on_forgotten(void *ctx, const struct process *p)
+{
+	struct symbolizer *s = ctx;
+
+	jits_forget(s->jits, p);
 }
 
 static void on_shared(void *ctx, struct mapping *m)
@@ -72,7 +94,7 @@ static void on_unmapped(void *ctx, struct mapping *m)
 
 struct process_hooks symbolizer_hooks(struct symbolizer *s)
 {
-	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s};
+	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s, on_forgotten};
 }
 
 /* The place of symbol i of n in a cache for this profile. */
@@ -172,6 +194,25 @@ static uint32_t unopened_frame(struct symbolizer *s, struct profile *p, const st
 	return frame;
 }
 
+/* Is it in no program or library, where only a compiler can know its name? */
+static bool may_be_compiled(const struct mapping *m)
+{
+	const struct image *i = m->image;
+
+	return i ? !i->segments.n : is_written_code(m);
+}
+
+/* The frame of code that a JIT compiler told of; false when none did. */
+static bool jit_frame(struct symbolizer *s, struct profile *p, const struct process *process, uint64_t address, uint64_t time,
+		      uint32_t *ret)
+{
+	const char *name = jits_find(s->jits, process, address, time);
+
+	if (name)
+		*ret = profile_frame(p, name, "[jit]", FRAME_JIT);
+	return name;
+}
+
 static uint32_t add_image(struct profile *p, const char *path, const uint8_t *build_id, size_t len)
 {
 	char hex[2 * sizeof(((struct image *)0)->build_id) + 1] = "";
@@ -207,6 +248,8 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 
 	if (!m)
 		frame = profile_frame(p, "[unknown]", "", FRAME_USER);
+	else if (may_be_compiled(m) && jit_frame(s, p, process, at, time, &frame))
+		return profile_node(p, parent, frame);
 	else if (m->image)
 		frame = image_frame(s, p, m->image, at - m->start + m->offset, process->pid);
 	else if (!strcmp(m->path, "[vdso]"))
@@ -214,6 +257,11 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 	else
 		frame = unopened_frame(s, p, m, at);
 	return profile_node_at(p, parent, frame, m ? location_of(p, m, at) : 0);
+}
+
+void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret)
+{
+	jits_counts(s->jits, ret);
 }
 
 void symbolizer_apply(struct symbolizer *s, const struct process_event *e)

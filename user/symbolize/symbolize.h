@@ -9,6 +9,7 @@
 
 #include "process/process.h"
 #include "profile/profile.h"
+#include "symbolize/jit.h"
 
 struct symbolizer; /* opaque: open images, kernel symbols */
 
@@ -17,6 +18,9 @@ void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process t
 
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
+
+/* What was lost of the names that JIT compilers wrote. */
+void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret);
 
 /* What the side-band tells of the kernel's own code, and that it may have missed something: EVENT_KSYMBOL and EVENT_LOST. */
 void symbolizer_apply(struct symbolizer *s, const struct process_event *e);
