@@ -73,7 +73,7 @@ static void apply(struct process_table *t, struct process_event *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct process_event e;
-	struct process_hooks hooks = {on_mapped, on_shared, on_unmapped, NULL};
+	struct process_hooks hooks = {.mapped = on_mapped, .shared = on_shared, .unmapped = on_unmapped};
 	struct process_table *t = process_table_new(&hooks);
 
 	while (size) {

@@ -39,7 +39,36 @@ sub make_jitdump_seeds {
 	-s "$seeds/jit-$pid.dump" or die 'no jitdump';
 }
 
-my %make_seeds = (elf => \&make_elf_seeds, perf_map => \&make_perf_map_seeds, jitdump => \&make_jitdump_seeds);
+# Of one function main.f at 0x401020 in text at 0x401000: the module data, then the table, for each version; and a file with stubs.
+sub make_pclntab_seeds {
+	my ($seeds) = @_;
+	my $module = pack('Q22 x80', 0x500000, (1) x 19, 0x401020, 0x401040);
+	my $start = "\0\0\1\x08" . pack('Q', 1);
+	my $name = pack('a8', "main.f");
+	spew("$seeds/go1.2", $module . pack('L', 0xfffffffb) . $start . pack('Q4 Q L2', 0x401020, 64, 0x401040, 0, 0, 0, 0)
+		. pack('Q L2', 0x401020, 80, 0) . $name);
+	spew("$seeds/go1.16", $module . pack('L', 0xfffffffa) . $start . pack('Q6', 1, 64, 0, 0, 0, 72) . $name
+		. pack('Q4 Q L2', 0x401020, 32, 0x401040, 0, 0x401020, 0, 0));
+	for my $version (['1.18', 0xfffffff0, 0x401000], ['1.20', 0xfffffff1, 0x401000], ['1.26', 0xfffffff1, 0]) {
+		my ($go, $magic, $text) = @$version;
+		spew("$seeds/go$go", $module . pack('L', $magic) . $start . pack('Q7', 1, $text, 72, 0, 0, 0, 80) . $name
+			. pack('L4 L2', 0x20, 16, 0x40, 0, 0x20, 0));
+	}
+	spew("$dir/stubs.c", "int puts(const char *);\nint main(void) { return puts(\"\"); }\n");
+	system('gcc', '-O1', '-fcf-protection=full', '-Wl,-z,ibtplt,-z,noseparate-code', '-o', "$seeds/stubs", "$dir/stubs.c") == 0
+		or die 'cannot build a seed: stubs';
+}
+
+sub make_minidebug_seeds {
+	my ($seeds) = @_;
+	mkdir("$dir/objects");
+	make_elf_seeds("$dir/objects");
+	for my $name ('object', 'library') {
+		system("xz -c $dir/objects/$name > $seeds/$name.xz") == 0 or die 'xz';
+	}
+}
+
+my %make_seeds = (pclntab => \&make_pclntab_seeds, minidebug => \&make_minidebug_seeds, elf => \&make_elf_seeds, perf_map => \&make_perf_map_seeds, jitdump => \&make_jitdump_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
