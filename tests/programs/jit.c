@@ -23,11 +23,11 @@ static FILE *map;
 static int dump = -1;
 static uint64_t unit = 1;
 
-static uint64_t now(void)
+static uint64_t ns(clockid_t clock)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
@@ -53,7 +53,7 @@ static void tell(const uint8_t *at, size_t n, const char *name)
 		uint64_t time;
 		uint32_t pid, tid;
 		uint64_t vma, address, length, index;
-	} load = {0, sizeof(load) + strlen(name) + 1 + n, now(), getpid(), getpid(), (uintptr_t)at, (uintptr_t)at, n, unit++};
+	} load = {0, sizeof(load) + strlen(name) + 1 + n, ns(CLOCK_MONOTONIC), getpid(), getpid(), (uintptr_t)at, (uintptr_t)at, n, unit++};
 
 	if (map) {
 		fprintf(map, "%lx %zx %s\n", (unsigned long)at, n, name);
@@ -73,7 +73,7 @@ static void tell_move(const uint8_t *from, const uint8_t *to, size_t n)
 		uint64_t time;
 		uint32_t pid, tid;
 		uint64_t vma, from, to, length, index;
-	} move = {1, sizeof(move), now(), getpid(), getpid(), (uintptr_t)to, (uintptr_t)from, (uintptr_t)to, n, unit - 1};
+	} move = {1, sizeof(move), ns(CLOCK_MONOTONIC), getpid(), getpid(), (uintptr_t)to, (uintptr_t)from, (uintptr_t)to, n, unit - 1};
 
 	put(&move, sizeof(move));
 }
@@ -83,7 +83,7 @@ static void open_dump(const char *dir)
 	struct {
 		uint32_t magic, version, size, machine, pad, pid;
 		uint64_t time, flags;
-	} header = {0x4A695444, 1, sizeof(header), 62, 0, getpid(), now(), 0};
+	} header = {0x4A695444, 1, sizeof(header), 62, 0, getpid(), ns(CLOCK_MONOTONIC), 0};
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/jit-%d.dump", dir, getpid());
@@ -107,11 +107,12 @@ static void open_map(void)
 	}
 }
 
+/* For so many seconds of CPU time, so that shares are what they are on a busy machine too. */
 __attribute__((noinline)) static void run(const uint8_t *at, double seconds)
 {
-	uint64_t end = now() + (uint64_t)(seconds * 1e9);
+	uint64_t end = ns(CLOCK_PROCESS_CPUTIME_ID) + (uint64_t)(seconds * 1e9);
 
-	while (now() < end)
+	while (ns(CLOCK_PROCESS_CPUTIME_ID) < end)
 		((void (*)(void))(uintptr_t)at)();
 }
 
