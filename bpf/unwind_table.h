@@ -60,6 +60,7 @@ enum unwind_fp {
 	UNWIND_FP_AT_FP,  /* *(frame pointer + fp_offset): functions that realign their stack */
 	UNWIND_FP_REG,	  /* in register number fp_offset: only where registers are live */
 	UNWIND_FP_UNKNOWN, /* lost: frames further out that need it cannot be walked */
+	UNWIND_FP_AT_SP,  /* *(stack pointer + fp_offset), where the CFA is no offset from it */
 };
 
 /* Where the return address is. */

@@ -68,7 +68,24 @@ sub make_minidebug_seeds {
 	}
 }
 
-my %make_seeds = (pclntab => \&make_pclntab_seeds, minidebug => \&make_minidebug_seeds, elf => \&make_elf_seeds, perf_map => \&make_perf_map_seeds, jitdump => \&make_jitdump_seeds);
+# A window without dictionary: version, flags, seven counts, nothing of seven kinds, a measurement, no samples; one that has
+# something of everything, the string [x+0x13] too; and a dictionary before the same.
+sub make_window_seeds {
+	my ($seeds) = @_;
+	my $some = "\x01\x00" . "\0" x 7 . "\x02\x01\x01\x03xa/b" . "\x01\x02\x01" . "\x01\x01\x20"
+		. "\x01\x02\x06" . "\x01\x06\x00\x01" . "\x01\x01\x00\x02"
+		. "\x01\x0e\x02\x01" . "\x00" x 7 . "\x01\x00\x02\x01";
+	my $measurement = "\x05\x09\x0a\x00\x00\x04\x02\x00\x02\x00";
+	spew("$seeds/empty", "\0\x01\x00" . "\0" x 15 . $measurement . "\0");
+	spew("$seeds/some", "\0" . $some . $measurement . "\x01\x00\x02\x01");
+	my $dictionary = "\x01\x01" . substr($some, 2);
+	spew("$seeds/both", chr(length($dictionary)) . $dictionary . "\x01\x00\x04\x02\x02\x01\x02\x01\x01" . "\0" x 8 . $measurement . "\x01\x00\x02\x01");
+}
+
+my %make_seeds = (
+	elf => \&make_elf_seeds, jitdump => \&make_jitdump_seeds, minidebug => \&make_minidebug_seeds, pclntab => \&make_pclntab_seeds,
+	perf_map => \&make_perf_map_seeds, window => \&make_window_seeds,
+);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile doctor: what this kernel, machine and user allow, one line a check. */
 #include "app/command.h"
+#include "app/doctor_unwind.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -76,8 +77,8 @@ static bool check_sampler(void)
 		print(FAIL, "sampling", err.text);
 		return false;
 	}
-	snprintf(text, sizeof(text), "BPF programs load, driven by %s, %zu KB of BPF maps", sampler_event_name(s),
-		 sampler_map_bytes(s) / 1024);
+	snprintf(text, sizeof(text), "BPF programs load, driven by %s, %zu KB of BPF maps, %u instructions verified",
+		 sampler_event_name(s), sampler_map_bytes(s) / 1024, sampler_verified_instructions(s));
 	print(OK, "sampling", text);
 	sampler_free(s);
 	return true;
@@ -98,7 +99,7 @@ static bool check_rate(void)
 	char *max = first_line("/proc/sys/kernel/perf_event_max_sample_rate");
 	struct buf text = {0};
 
-	buf_printf(&text, "at most %s samples per second and CPU (kernel.perf_event_max_sample_rate)", *max ? max : "?");
+	buf_printf(&text, "the kernel allows %s samples per second and CPU (kernel.perf_event_max_sample_rate)", *max ? max : "?");
 	print(OK, "frequency", text.v);
 	buf_free(&text);
 	free(max);
@@ -129,6 +130,8 @@ static int run_doctor(int argc, char **argv)
 	};
 	bool ok = true;
 
+	if (argc == 3 && !strcmp(argv[1], "--unwind"))
+		return doctor_unwind(argv[2]);
 	if (argc > 1) {
 		log_error("unknown argument '%s'; see 'profile help doctor'", argv[1]);
 		return EXIT_USAGE;
@@ -141,8 +144,11 @@ static int run_doctor(int argc, char **argv)
 const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "what this kernel, machine and user allow",
-	.help = "Usage: profile doctor\n\n"
+	.help = "Usage: profile doctor\n"
+		"       profile doctor --unwind PID|FILE\n\n"
 		"Checks what sampling needs, one line a check: ok, note (works with less), FAIL.\n"
-		"The exit status is 1 when sampling cannot work here.\n",
+		"The exit status is 1 when sampling cannot work here.\n\n"
+		"With --unwind: what share of the text of each image of a process, or of a file, has\n"
+		"rules for unwinding its stacks, and the largest functions that have none.\n",
 	.run = run_doctor,
 };

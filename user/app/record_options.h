@@ -20,6 +20,8 @@ struct record_options {
 
 /* Returns 0, or an exit status after telling the user what is wrong. */
 int record_options_parse(struct record_options *o, int argc, char **argv);
+/* -o FILE, "-" being -f: 0, or an exit status after telling the user that no format has this suffix. */
+int record_options_add_output(struct record_options *o, const char *path);
 void record_options_free(struct record_options *o);
 
 extern const char record_help[];

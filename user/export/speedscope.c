@@ -7,31 +7,15 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A JSON string (RFC 8259 section 7). text_escape() leaves no control characters, so only quote and backslash remain. */
-static void json_string(struct buf *out, const char *s)
-{
-	struct buf safe = {0};
-
-	text_escape(&safe, s, strlen(s));
-	buf_putc(out, '"');
-	for (size_t i = 0; i < safe.n; i++) {
-		if (safe.v[i] == '"' || safe.v[i] == '\\')
-			buf_putc(out, '\\');
-		buf_putc(out, safe.v[i]);
-	}
-	buf_putc(out, '"');
-	buf_free(&safe);
-}
-
 static void frames(struct buf *out, const struct profile *p)
 {
 	buf_puts(out, "\"shared\":{\"frames\":[");
 	for (size_t i = 0; i < p->frames.n; i++) {
 		buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
-		json_string(out, strings_get(p->strings, p->frames.v[i].name));
+		text_json(out, strings_get(p->strings, p->frames.v[i].name));
 		if (p->frames.v[i].binary) {
 			buf_puts(out, ",\"file\":");
-			json_string(out, strings_get(p->strings, p->frames.v[i].binary));
+			text_json(out, strings_get(p->strings, p->frames.v[i].binary));
 		}
 		buf_putc(out, '}');
 	}
@@ -88,7 +72,7 @@ static void process_profile(struct buf *out, const struct profile *p, const stru
 	if (pr->pid)
 		buf_printf(&name, " (%d)", pr->pid);
 	buf_puts(out, "{\"type\":\"sampled\",\"name\":");
-	json_string(out, name.v);
+	text_json(out, name.v);
 	buf_printf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[", p->period_ns ? "nanoseconds" : "none");
 	for (uint32_t i = g->first[process]; i != NO_SAMPLE; i = g->next[i]) {
 		buf_puts(out, separator);
@@ -112,7 +96,7 @@ static void title(struct buf *out, const struct profile *p)
 	buf_puts(&text, p->command && *p->command ? p->command : "profile");
 	if (lost)
 		buf_printf(&text, " [lost: %" PRIu64 " of %" PRIu64 " samples]", lost, p->accounting.recorded + lost);
-	json_string(out, text.v);
+	text_json(out, text.v);
 	buf_free(&text);
 }
 

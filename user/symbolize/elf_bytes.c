@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolize/elf_bytes.h"
 
+#include "elf/eh_frame.h"
 #include "elf/minidebug.h"
 #include "elf/pclntab.h"
 #include "elf/plt.h"
@@ -105,6 +106,14 @@ static void load_symbols(struct loader *l)
 			load(l, ph.p_offset, ph.p_filesz);
 }
 
+static void load_unwind(struct loader *l)
+{
+	uint64_t offset, n;
+
+	for (unsigned i = 0; eh_frame_range(&l->copy->elf, i, &offset, &n); i++)
+		load(l, offset, n);
+}
+
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)
 {
 	struct loader l = {c, fd, parts == ELF_HEADERS ? HEADERS_BYTES_MAX : SYMBOLS_BYTES_MAX};
@@ -135,6 +144,8 @@ int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts
 	load_notes(&l);
 	if (parts == ELF_SYMBOLS)
 		load_symbols(&l);
+	if (parts == ELF_UNWIND)
+		load_unwind(&l);
 	return 0;
 }
 

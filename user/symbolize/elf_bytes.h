@@ -15,12 +15,11 @@ struct elf_copy {
 };
 
 /* What is read. The headers alone are some kilobytes: enough for addresses and the build id. */
-enum elf_parts { ELF_HEADERS, ELF_SYMBOLS };
+enum elf_parts { ELF_HEADERS, ELF_SYMBOLS, ELF_UNWIND };
 
 /*
- * Reads headers and notes, with ELF_SYMBOLS also symbol and string tables, .gnu_debuglink,
- * and what other sources of symbols read. 0, -ENOEXEC or another negative
- * errno. What could not be read is zeros.
+ * Reads headers and notes, with ELF_SYMBOLS also symbol and string tables, .gnu_debuglink, and what other sources of symbols read,
+ * with ELF_UNWIND also call frame information. 0, -ENOEXEC or another negative errno. What could not be read is zeros.
  */
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts);
 void elf_copy_free(struct elf_copy *c);

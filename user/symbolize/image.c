@@ -2,9 +2,9 @@
 #include "symbolize/image.h"
 
 #include "base/table.h"
-#include "symbolize/elf_bytes.h"
 #include "symbolize/foreign.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +27,8 @@ struct images {
 	size_t unused;
 	size_t pins;
 	uint64_t table_bytes;
+	void (*on_forget)(void *ctx, void *unwind);
+	void *on_forget_ctx;
 };
 
 struct images *images_new(void)
@@ -75,6 +77,8 @@ static void unpin(struct images *all, struct image *i)
 
 static void free_image(struct images *all, struct image *i)
 {
+	if (i->unwind && all->on_forget)
+		all->on_forget(all->on_forget_ctx, i->unwind);
 	free_tables(all, i);
 	unpin(all, i);
 	vec_free(&i->segments);
@@ -96,6 +100,12 @@ void images_free(struct images *all)
 		}
 	free(all->buckets);
 	free(all);
+}
+
+void images_on_forget(struct images *all, void (*fn)(void *ctx, void *unwind), void *ctx)
+{
+	all->on_forget = fn;
+	all->on_forget_ctx = ctx;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -350,6 +360,19 @@ static bool is_unchanged(const struct image *i, int fd)
 	       st.st_mtim.tv_nsec == i->id.st_mtim.tv_nsec;
 }
 
+int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret)
+{
+	auto_close int fd = i->segments.n ? open_pinned(i, root) : -ENOEXEC;
+	int code = fd < 0 ? fd : elf_copy_load(ret, fd, i->id.st_size, parts);
+
+	/* Asked when all is read: rewritten in place before or meanwhile, this tells of other code. */
+	if (!code && !is_unchanged(i, fd)) {
+		elf_copy_free(ret);
+		code = -ESTALE;
+	}
+	return code;
+}
+
 void images_load_symbols(struct images *all, struct image *i, const char *root)
 {
 	struct elf_copy copy;
@@ -357,10 +380,8 @@ void images_load_symbols(struct images *all, struct image *i, const char *root)
 	if (i->loaded)
 		return;
 	i->loaded = true;
-	auto_close int fd = i->segments.n ? open_pinned(i, root) : -1;
-	if (fd >= 0 && !elf_copy_load(&copy, fd, i->id.st_size, ELF_SYMBOLS)) {
-		/* Asked when all is read: rewritten in place before or meanwhile, these are the symbols of other code. */
-		for (size_t s = 0; s < ARRAY_SIZE(sources) && is_unchanged(i, fd); s++) {
+	if (!image_read(i, root, ELF_SYMBOLS, &copy)) {
+		for (size_t s = 0; s < ARRAY_SIZE(sources); s++) {
 			i->tables[i->n_tables].source = sources[s];
 			i->n_tables += sources[s]->load(&i->tables[i->n_tables].symtab, i, &copy, root);
 		}

@@ -8,13 +8,13 @@
 
 #include "elf/symtab.h"
 #include "process/process.h"
+#include "symbolize/elf_bytes.h"
 
 #include <sys/stat.h>
 
 #define IMAGE_TABLES 6
 #define IMAGE_SEGMENTS_MAX 1024
 
-struct elf_copy;
 struct image;
 
 /*
@@ -59,6 +59,7 @@ struct image {
 	VEC(Elf64_Phdr) segments; /* PT_LOAD, executable ones first; none: not an ELF file for us */
 	uint32_t profile_image; /* its id in the profile `profile_serial` */
 	uint64_t profile_serial;
+	void *unwind; /* what the unwinder knows of it; set and read there */
 	bool loaded;
 	struct image_table tables[IMAGE_TABLES]; /* in order of trust */
 	size_t n_tables;
@@ -81,10 +82,18 @@ void image_ref(struct image *i);
 /* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);
 
+/* `fn` is given the `unwind` of each image that has one and is about to be freed. */
+void images_on_forget(struct images *all, void (*fn)(void *ctx, void *unwind), void *ctx);
+
 /* The base name of a path as the kernel tells it, without " (deleted)"; to be freed. */
 char *image_name(const char *path);
 /* The virtual address that a file offset has in the image's own terms. */
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret);
+/*
+ * Reads parts of the image's file. `root`: where its path is looked up if the file is not pinned, or NULL. 0 or a negative errno;
+ * the copy is to be freed after 0.
+ */
+int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret);
 /* Loads the symbols if that has not been done. `root`: where debug files are looked for first, or NULL. */
 void images_load_symbols(struct images *all, struct image *i, const char *root);
 

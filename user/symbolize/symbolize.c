@@ -97,6 +97,11 @@ struct process_hooks symbolizer_hooks(struct symbolizer *s)
 	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s, on_forgotten};
 }
 
+struct images *symbolizer_images(struct symbolizer *s)
+{
+	return s->images;
+}
+
 /* The place of symbol i of n in a cache for this profile. */
 static uint32_t *cached(struct frame_cache *c, const struct profile *p, size_t i, size_t n)
 {

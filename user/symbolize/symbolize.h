@@ -18,6 +18,8 @@ void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process t
 
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
+/* The images behind its mappings. */
+struct images *symbolizer_images(struct symbolizer *s);
 
 /* What was lost of the names that JIT compilers wrote. */
 void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret);
