@@ -8,6 +8,7 @@ const char *const pclntab_sections[] = {".gopclntab", ".data.rel.ro.gopclntab", 
 					".data",      ".rela.dyn",		NULL};
 
 #define MODULE_WORDS 64	     /* of module data; the bounds of text are words 20 and 21 of all known versions */
+#define PAIRS_MAX 16	     /* that look like the bounds of text and are not: more are forged */
 #define CANDIDATES_MAX 64    /* places that point to the table, one of which is the module data */
 
 enum version { GO_1_2, GO_1_16, GO_1_18 };
@@ -192,6 +193,7 @@ static bool text_by_module(const struct elf *elf, const struct table *t, uint64_
 	uint64_t length = entry(t, t->n) - entry(t, 0), words[MODULE_WORDS];
 	struct candidates found = {0};
 	struct elf_bytes relocations = {0};
+	size_t tried = 0;
 	Elf64_Shdr sh;
 
 	if (elf_section_by_name(elf, ".rela.dyn", &sh))
@@ -200,9 +202,13 @@ static bool text_by_module(const struct elf *elf, const struct table *t, uint64_
 	for (size_t i = 0; i < found.n; i++) {
 		read_words(elf, relocations, found.at[i], words);
 		for (size_t w = 0; w + 1 < MODULE_WORDS; w++) {
+			if (!words[w] || words[w + 1] - words[w] != length)
+				continue;
 			*ret = words[w] - entry(t, 0);
-			if (words[w] && words[w + 1] - words[w] == length && is_text(elf, t, *ret))
+			if (is_text(elf, t, *ret))
 				return true;
+			if (++tried == PAIRS_MAX)
+				return false;
 		}
 	}
 	return false;

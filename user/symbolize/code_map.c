@@ -244,6 +244,13 @@ const struct code_range *code_map_find(const struct code_map *m, uint64_t addres
 	return best;
 }
 
+bool code_map_is_taken(const struct code_map *m, uint64_t start, uint64_t end)
+{
+	size_t i = first_above(m->ranges.v, m->ranges.n, start);
+
+	return i < m->ranges.n && m->ranges.v[i].start < end;
+}
+
 void code_map_expire(struct code_map *m, uint64_t time)
 {
 	size_t kept = 0;

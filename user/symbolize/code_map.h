@@ -48,6 +48,8 @@ void code_map_add(struct code_map *m, uint64_t start, uint64_t end, uint64_t sin
 void code_map_remove(struct code_map *m, uint64_t start, uint64_t end, uint64_t since);
 /* What was at `address` at `time`, or NULL. UINT64_MAX: what is there now. Valid until the map is changed. */
 const struct code_range *code_map_find(const struct code_map *m, uint64_t address, uint64_t time);
+/* Is anything in [start, end) now? Of a map that is settled. */
+bool code_map_is_taken(const struct code_map *m, uint64_t start, uint64_t end);
 /* Forgets what was replaced before `time`. */
 void code_map_expire(struct code_map *m, uint64_t time);
 /* Brings all that is there now into m->ranges. */

@@ -50,22 +50,6 @@ static bool is_same(const struct kernel_names *k, const struct code_range *r, co
 	       (!r->tag || !strcmp(strings_get(k->modules, r->tag), l->module));
 }
 
-/* Is anything known in [start, end) now? k->code is settled. */
-static bool is_taken(const struct kernel_names *k, uint64_t start, uint64_t end)
-{
-	size_t low = 0, high = k->code.ranges.n;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (k->code.ranges.v[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < k->code.ranges.n && k->code.ranges.v[low].start < end;
-}
-
 /*
  * What is gone was there until now, or, where something else came, until it was last seen; what came was there all the time,
  * or, where something else was, is there from now on. Between, nobody knows.
@@ -93,7 +77,7 @@ static void compare(struct kernel_names *k, const loaded_list *loaded, uint64_t 
 	}
 	for (size_t n = 0; n < came.n; n++) {
 		const struct loaded *l = &loaded->v[came.v[n]];
-		bool taken = is_taken(k, l->start, l->end);
+		bool taken = code_map_is_taken(&k->code, l->start, l->end);
 
 		came.v[n] = came.v[n] << 1 | taken;
 	}
