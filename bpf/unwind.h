@@ -370,6 +370,9 @@ static inline int unwind_find_fp(struct unwind_walk *w, __u64 cfa)
 		if (w->fp_unknown)
 			return UNWIND_CONTINUE;
 		break;
+	case UNWIND_FP_AT_SP:
+		at = w->sp + rule->fp_offset;
+		break;
 	case UNWIND_FP_REG:
 		w->fp = w->registers[unwind_masked(rule->fp_offset, 5)];
 		w->fp_unknown = w->live != UNWIND_LIVE;

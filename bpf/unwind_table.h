@@ -67,7 +67,7 @@ enum unwind_fp {
 enum unwind_ra {
 	UNWIND_RA_AT_CFA, /* *(CFA + ra_offset), nearly always -8 on x86-64 */
 	UNWIND_RA_REG,	  /* in register number ra_offset: only where registers are live */
-	UNWIND_RA_END,	  /* undefined: the outermost frame of a thread */
+	UNWIND_RA_END,	  /* undefined: the outermost frame of a thread, whatever else the rule says */
 	UNWIND_RA_NONE,	  /* what no rule kind can express */
 };
 

@@ -13,7 +13,7 @@ $(B)/asan/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 $(filter $(B)/asan/user/kernel/%,$(TEST_OBJ)): | $(BPF_SKEL)
-$(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+$(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(EMBEDDED)
 
 $(B)/tests/%: tests/unit/%.c $(B)/libprofile-asan.a
 	$(say) TEST $@
@@ -44,6 +44,14 @@ $(B)/oracle/%: tests/oracle/%.c $(filter-out %/app/main.o,$(OBJ))
 
 oracles: $(ORACLES)
 
+# Benchmarks of pure code: build/bench/NAME. tests/bench/run measures the whole program.
+$(B)/bench/%: tests/bench/%.c $(filter-out %/app/main.o,$(OBJ))
+	$(say) BENCH $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) $(LDLIBS)
+
+bench: $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
 # Fuzz targets: one program per tests/fuzz/fuzz_*.c (libFuzzer), with everything but main() built by clang. tests/system/fuzz.t
 # runs each for some seconds; for longer: $(B)/fuzz/fuzz_NAME DIRECTORY.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -56,7 +64,7 @@ $(B)/fuzz/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(filter $(B)/fuzz/user/kernel/%,$(FUZZ_OBJ)): | $(BPF_SKEL)
-$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(EMBEDDED)
 
 $(B)/libprofile-fuzz.a: $(FUZZ_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -68,10 +76,19 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/libprofile-fuzz.a
 
 fuzzers: $(FUZZERS)
 
+# The service alone: its behaviour here, and its package on a Debian 12 with systemd. Part of `check` too.
+check-service: test-deps
+	$(Q)$(MAKE) $(NESTED) $(B)/profile
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run tests/system/daemon.t tests/system/systemd.t
+
+# Half an hour of the daemon under a storm of short processes: does its memory stay flat?
+soak: $(B)/profile
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/soak
+
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
 	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests oracles fuzzers helpers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
-.PHONY: unit-tests oracles fuzzers helpers check
+.PHONY: unit-tests oracles bench fuzzers helpers check check-service soak

@@ -5,6 +5,7 @@
  * rows ascend inside their function, tables keep every promise of bpf/unwind_table.h, and say what the rows say.
  */
 #include "elf/eh_frame.h"
+#include "unwind/report.h"
 #include "unwind/rule.h"
 #include "unwind/table.h"
 
@@ -30,51 +31,66 @@ static bool in_text(const struct eh_frame *f, uint64_t start, uint64_t size)
 	return false;
 }
 
-static void check_rows(const struct unwind_table *t, const struct eh_frame_function *function, const cfi_rows *rows)
+struct walk {
+	const struct unwind_table *table;
+	const struct eh_frame_function *function;
+	uint64_t rows, last;
+};
+
+static bool check_row(void *ctx, uint64_t pc, const struct cfi_state *state)
 {
-	uint64_t end = function->start + function->size;
+	struct walk *w = ctx;
+	const struct unwind_part *part = unwind_table_part(w->table, pc);
+	struct unwind_rule rule = unwind_rule_of(state);
+	char text[UNWIND_RULE_TEXT];
 
-	check(rows->n && rows->v[0].pc == function->start);
-	for (size_t i = 0; i < rows->n; i++) {
-		const struct unwind_part *part = unwind_table_part(t, rows->v[i].pc);
-		char text[UNWIND_RULE_TEXT];
-
-		check(rows->v[i].pc < end && (!i || rows->v[i].pc > rows->v[i - 1].pc));
-		if (t->counts.left_out)
-			continue;
-		struct unwind_rule rule = unwind_rule_of(&rows->v[i].state);
-
-		check(strlen(unwind_rule_text(&rule, text)) < UNWIND_RULE_TEXT);
-		if (rule.fp == UNWIND_FP_AT_FP)
-			continue; /* may have been mended */
-		check(part ? !memcmp(unwind_table_find(part, rows->v[i].pc), &rule, sizeof(rule)) :
-			     rule.cfa == UNWIND_CFA_NONE && rule.ra == UNWIND_RA_AT_CFA);
-	}
+	check(w->rows ? pc > w->last : pc == w->function->start);
+	check(pc - w->function->start < w->function->size);
+	w->rows++;
+	w->last = pc;
+	check(strlen(unwind_rule_text(&rule, text)) < UNWIND_RULE_TEXT);
+	if (w->table->counts.left_out || rule.fp == UNWIND_FP_AT_FP)
+		return true; /* the latter may have been mended */
+	check(part ? !memcmp(unwind_table_find(part, pc), &rule, sizeof(rule)) :
+		     rule.cfa == UNWIND_CFA_NONE && rule.ra == UNWIND_RA_AT_CFA);
+	return true;
 }
 
 static void check_functions(const struct elf *elf, const struct unwind_table *t)
 {
-	cfi_rows rows = {0};
 	struct eh_frame f;
 
 	if (!eh_frame_open(&f, elf)) {
 		for (size_t i = 0; i < f.functions.n; i++) {
 			const struct eh_frame_function *function = &f.functions.v[i];
+			struct walk w = {.table = t, .function = function};
 
 			check(function->size && in_text(&f, function->start, function->size));
 			check(!i || function->start - function[-1].start >= function[-1].size);
-			rows.n = 0;
-			eh_frame_rows(&f, function, &rows);
-			check_rows(t, function, &rows);
+			eh_frame_rows(&f, function, check_row, &w);
+			check(w.rows);
 		}
 	}
-	vec_free(&rows);
 	eh_frame_free(&f);
+}
+
+/* The spans of a part are all of it. */
+static void check_spans(const struct unwind_part *part)
+{
+	struct unwind_span span = {.end = part->start};
+	uint64_t at = part->start;
+
+	while (unwind_part_next(part, &span)) {
+		check(span.start == at && span.end > at && span.rule == unwind_table_find(part, span.end - 1));
+		at = span.end;
+	}
+	check(at == part->end);
 }
 
 static void check_elf(const void *bytes, size_t size)
 {
 	struct unwind_table t = {0};
+	struct buf text = {0};
 	uint64_t offset, n, end = 0;
 	struct elf elf;
 
@@ -90,8 +106,11 @@ static void check_elf(const void *bytes, size_t size)
 		check(part->start >= end && part->start < part->end && unwind_part_valid(part));
 		check(unwind_table_find(part, part->start) && unwind_table_find(part, part->end - 1));
 		check(!unwind_table_find(part, part->end) && unwind_table_part(&t, part->start) == part);
+		check_spans(part);
 		end = part->end;
 	}
+	unwind_report(&text, &elf, &t);
+	buf_free(&text);
 	check_functions(&elf, &t);
 	unwind_table_free(&t);
 }
@@ -112,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	debug = data[0] & 1;
 	maker_start(&m);
 	maker_segment(&m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 0x1000, .p_memsz = 0x1000000});
-	maker_segment(&m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 1ull << 40, .p_memsz = 1ull << 34});
+	maker_segment(&m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_vaddr = 1ull << 40, .p_memsz = 1ull << 28});
 	maker_section(&m, debug ? ".debug_frame" : ".eh_frame",
 		      (Elf64_Shdr){.sh_type = SHT_PROGBITS, .sh_addr = FRAME_ADDRESS, .sh_size = size - 1,
 				   .sh_offset = maker_bytes(&m, data + 1, size - 1)});

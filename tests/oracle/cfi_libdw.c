@@ -25,6 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PADDING_BYTES 15 /* what unwind/table.h says it keeps */
 #define HOLE_STRIDE 16
 #define HOLE_WHOLE 4096 /* shorter holes are looked at address by address */
 #define RANDOM_PCS 500
@@ -37,12 +38,11 @@ enum difference {
 	EQUAL,
 	NONE,		     /* neither has a rule */
 	PADDING,	     /* at most 15 bytes behind a function keep its last rule (unwind/table.h) */
-	EXPRESSION,	     /* a CFA that no rule kind expresses: we have no rule */
+	CFA_UNKNOWN,	     /* an expression, a register or an offset that no rule kind has for the CFA: we have no rule */
 	FP_UNKNOWN,	     /* a frame pointer that no rule kind expresses: unknown */
 	RA_UNKNOWN,	     /* the same for the return address */
 	RA_UNSPECIFIED,	     /* CFI that says nothing of it: libdw calls it undefined, which would be the end of the stack */
 	REALIGNED,	     /* rsp+8 with the frame pointer at *(rbp): it is restored by then (unwind/table.c) */
-	OVERLAP,	     /* functions that overlap: at each address the one that starts last */
 	NO_TABLE_ENTRY,	     /* a function that .eh_frame_hdr does not list: libdw does not see it */
 	AFTER_EXPRESSION,    /* def_cfa_register behind def_cfa_expression: libdw gives up, as libgcc does not (elf/cfi.c) */
 	WRONG,
@@ -50,7 +50,7 @@ enum difference {
 };
 
 static const char *const difference_names[DIFFERENCES] = {
-	"equal", "none", "padding", "expression", "fp-unknown", "ra-unknown", "ra-unspecified", "realigned", "overlap",
+	"equal", "none", "padding", "cfa-unknown", "fp-unknown", "ra-unknown", "ra-unspecified", "realigned",
 	"no-table-entry", "after-expression", "wrong",
 };
 
@@ -63,7 +63,7 @@ static const char *file_name;
 /* ---- A machine with arbitrary contents ---- */
 
 struct machine {
-	uint64_t regs[17]; /* by DWARF number; 16 is the address asked for */
+	uint64_t regs[32]; /* by DWARF number; 16 is the address asked for */
 	uint64_t cfa;
 };
 
@@ -83,7 +83,7 @@ static struct machine machine_at(uint64_t pc)
 {
 	struct machine m;
 
-	for (int i = 0; i < 16; i++)
+	for (int i = 0; i < 32; i++)
 		m.regs[i] = mix(i + 1) >> 8;
 	m.regs[16] = pc;
 	m.cfa = 0;
@@ -98,7 +98,8 @@ struct value {
 };
 
 struct answer {
-	bool found; /* there is a rule */
+	bool found;  /* there is a rule */
+	bool simple; /* its CFA is a register and an offset */
 	struct value cfa, fp, ra;
 };
 
@@ -115,8 +116,8 @@ static struct value run(const struct machine *m, const Dwarf_Op *ops, size_t n, 
 
 		switch (ops[i].atom) {
 		case DW_OP_lit0 ... DW_OP_lit31: stack[at++] = ops[i].atom - DW_OP_lit0; break;
-		case DW_OP_breg0 ... DW_OP_breg16: stack[at++] = m->regs[ops[i].atom - DW_OP_breg0] + a; break;
-		case DW_OP_bregx: stack[at++] = (a < 17 ? m->regs[a] : 0) + ops[i].number2; break;
+		case DW_OP_breg0 ... DW_OP_breg31: stack[at++] = m->regs[ops[i].atom - DW_OP_breg0] + a; break;
+		case DW_OP_bregx: stack[at++] = (a < 32 ? m->regs[a] : 0) + ops[i].number2; break;
 		case DW_OP_const1u: case DW_OP_const1s: case DW_OP_const2u: case DW_OP_const2s: case DW_OP_const4u: case DW_OP_const4s:
 		case DW_OP_const8u: case DW_OP_const8s: case DW_OP_constu: case DW_OP_consts: stack[at++] = a; break;
 		case DW_OP_call_frame_cfa: stack[at++] = m->cfa; break;
@@ -133,8 +134,8 @@ static struct value run(const struct machine *m, const Dwarf_Op *ops, size_t n, 
 		case DW_OP_shr: stack[--at - 1] = below >> (top & 63); break;
 		case DW_OP_ge: stack[--at - 1] = (int64_t)below >= (int64_t)top; break;
 		case DW_OP_lt: stack[--at - 1] = (int64_t)below < (int64_t)top; break;
-		case DW_OP_reg0 ... DW_OP_reg15: return (struct value){KNOWN, m->regs[ops[i].atom - DW_OP_reg0]};
-		case DW_OP_regx: return (struct value){KNOWN, a < 17 ? m->regs[a] : 0};
+		case DW_OP_reg0 ... DW_OP_reg31: return (struct value){KNOWN, m->regs[ops[i].atom - DW_OP_reg0]};
+		case DW_OP_regx: return (struct value){KNOWN, a < 32 ? m->regs[a] : 0};
 		case DW_OP_stack_value: return (struct value){KNOWN, top};
 		default: return (struct value){UNKNOWN, 0};
 		}
@@ -156,23 +157,32 @@ static struct value theirs_of_register(Dwarf_Frame *frame, const struct machine 
 	return run(m, ops, n, true);
 }
 
-/* libdw's answer at pc, the end of the row, and how many operations its CFA takes (more than one: an expression). */
-static struct answer ask_libdw(Dwarf_CFI *cfi, uint64_t pc, uint64_t *end, size_t *cfa_ops)
+/* A general register and an offset of 32 bits: every rule table can hold that. */
+static bool is_simple(const Dwarf_Op *ops, size_t n)
+{
+	return n == 1 && ops->atom >= DW_OP_breg0 && ops->atom <= DW_OP_breg15 && (int64_t)ops->number == (int32_t)ops->number;
+}
+
+/* libdw's answer at pc, and the end of the row. */
+static struct answer ask_libdw(Dwarf_CFI *cfi, uint64_t pc, uint64_t *end)
 {
 	struct machine m = machine_at(pc);
 	struct answer a = {0};
 	Dwarf_Frame *frame;
 	Dwarf_Addr start, row_end;
-	bool signal;
 	Dwarf_Op *ops;
+	bool signal;
+	size_t n;
 
 	if (!cfi || dwarf_cfi_addrframe(cfi, pc, &frame))
 		return a;
 	dwarf_frame_info(frame, &start, &row_end, &signal);
 	*end = row_end;
 	a.found = true;
-	if (!dwarf_frame_cfa(frame, &ops, cfa_ops) && *cfa_ops)
-		a.cfa = run(&m, ops, *cfa_ops, false);
+	if (!dwarf_frame_cfa(frame, &ops, &n) && n) {
+		a.cfa = run(&m, ops, n, false);
+		a.simple = is_simple(ops, n);
+	}
 	m.cfa = a.cfa.v;
 	a.fp = theirs_of_register(frame, &m, 6);
 	a.ra = theirs_of_register(frame, &m, 16);
@@ -200,7 +210,7 @@ static struct answer apply(const struct unwind_rule *r, uint64_t pc)
 	case UNWIND_CFA_DEREF_FP: a.cfa = known(memory(m.regs[6] + r->cfa_offset) + r->cfa_addend); break;
 	case UNWIND_CFA_PLT: a.cfa = known(m.regs[7] + 8 + ((pc & 15) >= r->reg ? 8 : 0)); break;
 	case UNWIND_CFA_SIGNAL: /* Linux, struct sigcontext in struct ucontext */
-		return (struct answer){true, known(memory(m.regs[7] + 160)), known(memory(m.regs[7] + 120)), known(memory(m.regs[7] + 168))};
+		return (struct answer){true, false, known(memory(m.regs[7] + 160)), known(memory(m.regs[7] + 120)), known(memory(m.regs[7] + 168))};
 	}
 	switch (r->fp) {
 	case UNWIND_FP_SAME: a.fp = (struct value){SAME, m.regs[6]}; break;
@@ -249,24 +259,34 @@ static const struct eh_frame_function *function_at(const struct file *f, uint64_
 	return low && pc - f->frames.functions.v[low - 1].start < f->frames.functions.v[low - 1].size ? &f->frames.functions.v[low - 1] : NULL;
 }
 
-/* Does the function's program have an expression as CFA and another register behind it, before pc? */
+struct expression_search {
+	uint64_t pc;
+	bool expression, after;
+};
+
+static bool search_expression(void *ctx, uint64_t pc, const struct cfi_state *state)
+{
+	struct expression_search *s = ctx;
+
+	if (pc > s->pc)
+		return false;
+	s->after |= s->expression && state->cfa.how == CFI_REGISTER;
+	s->expression |= state->cfa.how == CFI_EXPRESSION;
+	return true;
+}
+
+/* Does the function's program have an expression as CFA and a register behind it, before pc? */
 static bool after_expression(const struct file *f, uint64_t pc)
 {
 	const struct eh_frame_function *function = function_at(f, pc);
-	bool expression = false, after = false;
-	cfi_rows rows = {0};
+	struct expression_search s = {.pc = pc};
 
 	if (function)
-		eh_frame_rows(&f->frames, function, &rows);
-	for (size_t i = 0; i < rows.n && rows.v[i].pc <= pc; i++) {
-		after |= expression && rows.v[i].state.cfa.how == CFI_REGISTER;
-		expression |= rows.v[i].state.cfa.how == CFI_EXPRESSION;
-	}
-	vec_free(&rows);
-	return after;
+		eh_frame_rows(&f->frames, function, search_expression, &s);
+	return s.after;
 }
 
-static enum difference compare(const struct file *f, const struct unwind_rule *rule, uint64_t pc, const struct answer *theirs, size_t cfa_ops)
+static enum difference compare(const struct file *f, const struct unwind_rule *rule, uint64_t pc, const struct answer *theirs)
 {
 	struct answer ours = apply(rule, pc);
 	bool realigned = rule->cfa == UNWIND_CFA_SP && rule->cfa_offset == 8 && rule->fp == UNWIND_FP_SAME;
@@ -276,14 +296,14 @@ static enum difference compare(const struct file *f, const struct unwind_rule *r
 	if ((!theirs->found || theirs->cfa.known != KNOWN) && ours.found && after_expression(f, pc))
 		return AFTER_EXPRESSION;
 	if (!theirs->found) {
-		if (pc - f->covered_end < UNWIND_PADDING_MAX)
+		if (pc - f->covered_end < PADDING_BYTES)
 			return PADDING;
 		return function_at(f, pc) ? NO_TABLE_ENTRY : WRONG;
 	}
 	if (ours.ra.known == UNDEFINED && theirs->ra.known == UNDEFINED)
 		return EQUAL;
 	if (!ours.found)
-		return cfa_ops > 1 ? EXPRESSION : theirs->cfa.known != KNOWN ? NONE : WRONG;
+		return theirs->cfa.known != KNOWN ? NONE : theirs->simple ? WRONG : CFA_UNKNOWN;
 	if (!same_value(ours.cfa, theirs->cfa))
 		return WRONG;
 	if (!same_value(ours.ra, theirs->ra))
@@ -330,13 +350,12 @@ static uint64_t look(struct file *f, uint64_t pc)
 {
 	const struct unwind_rule *rule = our_rule(f, pc);
 	uint64_t end = 0;
-	size_t cfa_ops = 0;
-	struct answer theirs = ask_libdw(f->eh, pc, &end, &cfa_ops);
+	struct answer theirs = ask_libdw(f->eh, pc, &end);
 	enum difference d;
 
 	if (!theirs.found)
-		theirs = ask_libdw(f->debug, pc, &end, &cfa_ops);
-	d = compare(f, rule, pc, &theirs, cfa_ops);
+		theirs = ask_libdw(f->debug, pc, &end);
+	d = compare(f, rule, pc, &theirs);
 	differences[d]++;
 	if ((d == WRONG && differences[WRONG] <= WRONG_SHOWN) || getenv("CFI_LIBDW_ALL"))
 		if (d > PADDING)
@@ -369,20 +388,10 @@ static void walk_row(struct file *f, uint64_t start, uint64_t end)
 
 static void walk_part(struct file *f, const struct unwind_part *part)
 {
-	const uint32_t *directory = part->words + sizeof(struct unwind_extent) / 4, *rows;
-	struct unwind_extent h;
-	uint64_t from = part->start;
+	struct unwind_span span = {.end = part->start};
 
-	memcpy(&h, part->words, sizeof(h));
-	rows = part->words + h.rows_word;
-	for (uint32_t b = 0; b < h.buckets; b++)
-		for (uint32_t i = directory[b]; i < directory[b + 1]; i++) {
-			uint64_t at = part->start + (uint64_t)b * UNWIND_BUCKET_BYTES + UNWIND_ROW_PC(rows[i]);
-
-			walk_row(f, from, at);
-			from = at;
-		}
-	walk_row(f, from, part->end);
+	while (unwind_part_next(part, &span))
+		walk_row(f, span.start, span.end);
 }
 
 /* All executable segments: parts row by row, and what is between them. */
@@ -422,11 +431,10 @@ static void random_pcs(struct file *f)
 			uint64_t pc = f->frames.text[i].start + seed % (f->frames.text[i].end - f->frames.text[i].start);
 
 			/* Padding is known by where the function before it ends. */
-			for (uint64_t back = 1; back <= UNWIND_PADDING_MAX && back <= pc; back++) {
+			for (uint64_t back = 1; back <= PADDING_BYTES && back <= pc; back++) {
 				uint64_t end = 0;
-				size_t ops;
 
-				if (ask_libdw(f->eh, pc - back, &end, &ops).found || ask_libdw(f->debug, pc - back, &end, &ops).found) {
+				if (ask_libdw(f->eh, pc - back, &end).found || ask_libdw(f->debug, pc - back, &end).found) {
 					f->covered_end = pc - back + 1;
 					break;
 				}
@@ -487,6 +495,19 @@ static void compare_file(struct file *f, int fd)
 	elf_end(elf);
 }
 
+/* A file in which we find nothing: libdw counts no functions either. */
+static void compare_without_table(int fd)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ_MMAP, NULL);
+	size_t theirs = elf ? count_fdes(elf, ".eh_frame", true) + count_fdes(elf, ".debug_frame", false) : 0;
+
+	if (theirs) {
+		totals.fdes_missing++;
+		printf("functions: %s none, libdw %zu\n", file_name, theirs);
+	}
+	elf_end(elf);
+}
+
 static void check_file(const char *path)
 {
 	auto_close int fd = open(path, O_RDONLY);
@@ -508,6 +529,8 @@ static void check_file(const char *path)
 		ret = unwind_table_build(&f.table, &elf);
 		totals.not_text += ret == -ENOEXEC;
 		totals.no_cfi += ret == -ENOENT;
+		if (ret == -ENOENT)
+			compare_without_table(fd);
 	}
 	if (!ret) {
 		totals.with_tables++;

@@ -68,6 +68,19 @@ sub make_minidebug_seeds {
 	}
 }
 
+# Call frame information of every kind: a file with .eh_frame, one with .debug_frame, and the bare sections as the target takes them.
+sub make_eh_frame_seeds {
+	my ($seeds) = @_;
+	for my $section ('.eh_frame', '.debug_frame') {
+		spew("$dir/frames.S", ".cfi_sections $section\n" . slurp('tests/programs/frames.S'));
+		my $file = "$seeds/file$section";
+		my $r = run_command('gcc', '-nostdlib', '-static', '-Wl,-z,noseparate-code', '-o', $file, "$dir/frames.S");
+		die "cannot build a seed: $r->{err}" if $r->{status};
+		system('objcopy', "--dump-section=$section=$dir/section", $file, '/dev/null') == 0 or die 'objcopy';
+		spew("$seeds/bare$section", ($section eq '.eh_frame' ? "\0" : "\1") . slurp("$dir/section"));
+	}
+}
+
 # A window without dictionary: version, flags, seven counts, nothing of seven kinds, a measurement, no samples; one that has
 # something of everything, the string [x+0x13] too; and a dictionary before the same.
 sub make_window_seeds {
@@ -81,10 +94,16 @@ sub make_window_seeds {
 	my $dictionary = "\x01\x01" . substr($some, 2);
 	spew("$seeds/both", chr(length($dictionary)) . $dictionary . "\x01\x00\x04\x02\x02\x01\x02\x01\x01" . "\0" x 8 . $measurement . "\x01\x00\x02\x01");
 }
+# The sample with its assignments in force.
+sub make_config_seeds {
+	my ($seeds) = @_;
+	spew("$seeds/sample", slurp('packaging/profiled.conf') =~ s/^#(?=\w)//mgr);
+}
 
 my %make_seeds = (
-	elf => \&make_elf_seeds, jitdump => \&make_jitdump_seeds, minidebug => \&make_minidebug_seeds, pclntab => \&make_pclntab_seeds,
-	perf_map => \&make_perf_map_seeds, window => \&make_window_seeds,
+	config => \&make_config_seeds, eh_frame => \&make_eh_frame_seeds, elf => \&make_elf_seeds, jitdump => \&make_jitdump_seeds,
+	minidebug => \&make_minidebug_seeds, pclntab => \&make_pclntab_seeds, perf_map => \&make_perf_map_seeds,
+	window => \&make_window_seeds,
 );
 
 # The inputs that failed, to reproduce them from.

@@ -58,6 +58,10 @@ sub first_samples { my ($from, $to) = @_; return total(map { [0, $_ % 50 + 1] } 
 	is(count_matching(qr/^first-11;/, folded($x->{out})), first_samples(10, 19), '--pid, --by process');
 	$x = run_command($profile, 'export', @range, '--by', 'unit', '-f');
 	is(count_matching(qr/^\[no_unit\];first;/, folded($x->{out})), first_samples(10, 19), '--by unit');
+	$x = run_command($profile, 'export', @range, '--ignore', '^second$', '--hide', '^first$', '-f');
+	is(total(folded($x->{out})), first_samples(10, 19), '--ignore');
+	is(count_matching(qr/^first/, folded($x->{out})), 0, '--hide');
+	like($x->{err}, qr/^left out 70 of \d+ samples: ignored=70 /m, 'what was left out is told');
 
 	my $files = scratch();
 	$x = run_command($profile, 'export', @range, '--per-process', "$files/each", map { ('-o', "$files/x.$_") } qw(folded svg pb.gz json));

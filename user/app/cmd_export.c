@@ -3,6 +3,7 @@
 #include "app/command.h"
 #include "app/history_options.h"
 #include "app/results.h"
+#include "app/view_options.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -28,6 +29,7 @@ static const char help[] =
 	"  -U, --user             only user frames\n"
 	"  -K, --kernel           only kernel frames\n"
 	"      --no-inline        do not expand inlined functions\n"
+	VIEW_HELP
 	"  -q, --quiet            no summary\n"
 	"\n"
 	"Without -o, -f and --per-process a directory profile-YYYYMMDD-HHMMSS/ is written, as 'profile -a' does.\n"
@@ -46,6 +48,7 @@ static const struct option long_options[] = {
 	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
 	{"quiet", no_argument, NULL, 'q'},
 	HISTORY_LONG_OPTIONS,
+	VIEW_LONG_OPTIONS,
 	{NULL, 0, NULL, 0},
 };
 
@@ -58,6 +61,8 @@ static int parse_option(struct options *o, int c, char **argv)
 {
 	if (history_option_is(c))
 		return history_option_take(&o->history, c, optarg);
+	if (view_option_is(c))
+		return view_option_take(&o->out.patterns, c, optarg);
 	switch (c) {
 	case 'o':
 		return record_options_add_output(&o->out, optarg);

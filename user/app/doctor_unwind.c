@@ -8,6 +8,7 @@
 #include "process/proc.h"
 #include "symbolize/foreign.h"
 #include "symbolize/image.h"
+#include "unwind/report.h"
 #include "unwind/table.h"
 
 #include <errno.h>
@@ -140,24 +141,30 @@ static void print_image(const char *name, const struct elf *elf, uint64_t start,
 	buf_free(&line);
 }
 
-/* Each executable segment of a file. */
-static void print_file(const char *name, int fd, const struct stat *st)
+/* All that is to be told of a file. */
+static int print_file(const char *name, int fd, const struct stat *st)
 {
-	struct elf_copy rules, symbols;
-	bool named;
-	Elf64_Phdr ph;
+	struct elf_copy rules = {0}, symbols = {0};
+	struct unwind_table t = {0};
+	struct buf text = {0};
+	int ret = elf_copy_load(&rules, fd, st->st_size, ELF_UNWIND);
 
-	if (elf_copy_load(&rules, fd, st->st_size, ELF_UNWIND)) {
-		log_error("%s is no ELF file for this machine", name);
-		return;
+	if (!ret)
+		ret = unwind_table_build(&t, &rules.elf);
+	if (!ret) {
+		bool named = !elf_copy_load(&symbols, fd, st->st_size, ELF_SYMBOLS);
+
+		unwind_report(&text, named ? &symbols.elf : &rules.elf, &t);
+		fputs(text.v, stdout);
+	} else {
+		log_error(ret == -ENOENT ? "%s has no call frame information: stacks are walked by frame pointers" :
+					   "%s is no x86-64 program or library", name);
 	}
-	named = !elf_copy_load(&symbols, fd, st->st_size, ELF_SYMBOLS);
-	for (uint32_t i = 0; elf_segment(&rules.elf, i, &ph); i++)
-		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X)
-			print_image(name, &rules.elf, ph.p_vaddr, ph.p_vaddr + ph.p_filesz, named ? &symbols.elf : NULL);
-	if (named)
-		elf_copy_free(&symbols);
+	unwind_table_free(&t);
+	elf_copy_free(&symbols);
 	elf_copy_free(&rules);
+	buf_free(&text);
+	return ret;
 }
 
 struct process_check {
@@ -200,8 +207,8 @@ int doctor_unwind(const char *target)
 	uint64_t pid;
 	int ret = 0;
 
-	printf("covered     rows  rules  image\n");
 	if (!text_u64(target, &pid) && pid && pid <= INT32_MAX) {
+		printf("covered     rows  rules  image\n");
 		check.pid = pid;
 		ret = proc_read_maps(check.pid, print_mapping, &check);
 		if (ret < 0)
@@ -211,11 +218,9 @@ int doctor_unwind(const char *target)
 		auto_close int path_fd = foreign_find("/", target, false, &st);
 		auto_close int fd = path_fd < 0 ? path_fd : foreign_open(path_fd);
 
+		ret = fd < 0 ? fd : print_file(target, fd, &st);
 		if (fd < 0)
 			log_error("cannot read %s: %s", target, strerror(-fd));
-		else
-			print_file(target, fd, &st);
-		ret = fd < 0 ? fd : 0;
 	}
 	images_free(check.images);
 	return ret < 0 ? 1 : 0;

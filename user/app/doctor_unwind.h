@@ -3,8 +3,8 @@
 #define APP_DOCTOR_UNWIND_H
 
 /*
- * profile doctor --unwind PID|FILE: what unwind rules the images have, and what share of their text is covered, with the largest
- * functions that are not. Prints to stdout; returns the exit status.
+ * profile doctor --unwind PID: what share of the text of each image of a process has unwind rules, with the largest functions that
+ * have none. With a FILE: all that unwind/report.h tells. Prints to stdout; returns the exit status.
  */
 int doctor_unwind(const char *target);
 

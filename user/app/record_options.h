@@ -4,6 +4,7 @@
 #define APP_RECORD_OPTIONS_H
 
 #include "base/mem.h"
+#include "profile/patterns.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,7 +16,8 @@ struct record_options {
 	char **command; /* argv of `-- COMMAND`, NULL-terminated; NULL otherwise */
 	VEC(const char *) outputs; /* "-": folded on stdout */
 	const char *per_process; /* directory, or NULL */
-	bool threads, pid_roots, user_only, kernel_only, no_inline, quiet, verbose;
+	struct patterns *patterns; /* of the view; NULL: none */
+	bool threads, pid_roots, user_only, kernel_only, no_inline, no_script, quiet, verbose;
 };
 
 /* Returns 0, or an exit status after telling the user what is wrong. */

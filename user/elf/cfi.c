@@ -302,12 +302,7 @@ static inline void run_instruction(struct machine *m, struct reader *r, uint64_t
 		reader_fail(r);
 }
 
-static inline struct cfi_row *push_row(cfi_rows *rows)
-{
-	return rows->n < rows->cap ? &rows->v[rows->n++] : vec_push(rows);
-}
-
-int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t end, cfi_rows *rows)
+int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t end, cfi_take_row *take, void *ctx)
 {
 	uint64_t pc = start;
 	struct machine m;
@@ -325,14 +320,15 @@ int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t
 			reader_fail(&r);
 		if (r.failed)
 			break;
-		*push_row(rows) = (struct cfi_row){pc, m.state};
+		if (!take(ctx, pc, &m.state))
+			return 0;
 		pc = next;
 		if (pc >= end)
 			return 0;
 	}
 	if (r.failed)
 		m.state = (struct cfi_state){0};
-	*push_row(rows) = (struct cfi_row){pc, m.state};
+	take(ctx, pc, &m.state);
 	return r.failed ? -EINVAL : 0;
 }
 

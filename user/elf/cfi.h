@@ -7,7 +7,6 @@
 #ifndef ELF_CFI_H
 #define ELF_CFI_H
 
-#include "base/mem.h"
 #include "elf/reader.h"
 
 /* The registers that matter, by DWARF number. The return address column is what the CIE says, 16 on x86-64. */
@@ -44,13 +43,8 @@ struct cfi_state {
 	int64_t cfa_offset; /* of the last instruction that gave one: it outlives an expression */
 };
 
-/* Holds from pc to the next row's pc, or to the function's end. */
-struct cfi_row {
-	uint64_t pc;
-	struct cfi_state state;
-};
-
-typedef VEC(struct cfi_row) cfi_rows;
+/* Takes a row: `state` holds from `pc` to the next row's, or to the function's end. False: no further rows, please. */
+typedef bool cfi_take_row(void *ctx, uint64_t pc, const struct cfi_state *state);
 
 /* How pointers are written: enough to read one anywhere in a section. */
 struct cfi_pointers {
@@ -84,10 +78,10 @@ struct cfi_cie {
 void cfi_read_cie(struct cfi_cie *ret, struct reader r);
 
 /*
- * Appends the rows of a function at [start, end) whose program is `r`: ascending, the first at `start`, none at or behind `end`,
+ * Hands out the rows of a function at [start, end) whose program is `r`: ascending, the first at `start`, none at or behind `end`,
  * no two at one address. 0, or -EINVAL when the program cannot be understood: the rows before that place hold, and the last one,
  * from there on, says nothing.
  */
-int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t end, cfi_rows *rows);
+int cfi_run(const struct cfi_cie *cie, struct reader r, uint64_t start, uint64_t end, cfi_take_row *take, void *ctx);
 
 #endif

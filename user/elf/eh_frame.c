@@ -452,10 +452,10 @@ void eh_frame_free(struct eh_frame *f)
 	vec_free(&f->functions);
 }
 
-int eh_frame_rows(const struct eh_frame *f, const struct eh_frame_function *function, cfi_rows *rows)
+int eh_frame_rows(const struct eh_frame *f, const struct eh_frame_function *function, cfi_take_row *take, void *ctx)
 {
 	const struct cfi_cie *cie = &f->cies.v[function->cie];
 	struct reader program = reader_of(cie->pointers->bytes + function->program, function->program_size);
 
-	return cfi_run(cie, program, function->start, function->start + function->size, rows);
+	return cfi_run(cie, program, function->start, function->start + function->size, take, ctx);
 }

@@ -10,12 +10,13 @@
 #ifndef ELF_EH_FRAME_H
 #define ELF_EH_FRAME_H
 
+#include "base/mem.h"
 #include "elf/cfi.h"
 #include "elf/elf.h"
 
 /* Bounds for files made to exhaust us: several times what the largest programs have. What is beyond is counted as bad. */
-#define EH_FRAME_BYTES_MAX (1u << 30) /* of each section */
-#define EH_FRAME_FUNCTIONS_MAX (4u << 20)
+#define EH_FRAME_BYTES_MAX (256u << 20) /* of each section */
+#define EH_FRAME_FUNCTIONS_MAX (2u << 20)
 #define EH_FRAME_CIES_MAX (1u << 18)
 #define EH_FRAME_TEXTS_MAX 64
 
@@ -55,8 +56,8 @@ struct eh_frame {
 int eh_frame_open(struct eh_frame *f, const struct elf *elf);
 void eh_frame_free(struct eh_frame *f);
 
-/* Appends the rows of a function, inside its range: cfi_run(). */
-int eh_frame_rows(const struct eh_frame *f, const struct eh_frame_function *function, cfi_rows *rows);
+/* The rows of a function, inside its range: cfi_run(). */
+int eh_frame_rows(const struct eh_frame *f, const struct eh_frame_function *function, cfi_take_row *take, void *ctx);
 
 /*
  * For copies that hold a part of the file only: the ranges to load besides the headers, i = 0, 1, ... until false. Range i must

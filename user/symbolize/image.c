@@ -17,7 +17,7 @@ static const struct symbol_source *const sources[] = {&symtab_source, &debug_sou
 _Static_assert(ARRAY_SIZE(sources) <= IMAGE_TABLES, "an image has room for one table a source");
 
 #define UNUSED_MAX 512			   /* images kept without users: a short-lived program runs again and again */
-#define TABLE_BYTES_MAX (1024ull << 20) /* of all symbol tables; who is over it goes without names */
+#define TABLE_BYTES_MAX (1024ull << 20) /* of all symbol tables, where images_limit() says nothing else */
 #define PINS_MAX 16384			   /* descriptors, and no more than half of those we may have */
 
 struct images {
@@ -26,7 +26,8 @@ struct images {
 	struct image *oldest, *newest;
 	size_t unused;
 	size_t pins;
-	uint64_t table_bytes;
+	uint64_t table_bytes, table_bytes_max;
+	unsigned round; /* see images_trim() */
 	void (*on_forget)(void *ctx, void *unwind);
 	void *on_forget_ctx;
 };
@@ -36,6 +37,7 @@ struct images *images_new(void)
 	struct images *all = xcalloc(1, sizeof(*all));
 
 	all->n_buckets = 256;
+	all->table_bytes_max = TABLE_BYTES_MAX;
 	all->buckets = xcalloc(all->n_buckets, sizeof(*all->buckets));
 	return all;
 }
@@ -325,6 +327,27 @@ struct image *images_open(struct images *all, int32_t pid, const struct mapping 
 	return i;
 }
 
+void images_limit(struct images *all, uint64_t bytes)
+{
+	all->table_bytes_max = bytes;
+}
+
+void image_used(const struct images *all, struct image *i)
+{
+	i->used = all->round;
+}
+
+void images_trim(struct images *all, unsigned rounds)
+{
+	for (size_t b = 0; b < all->n_buckets; b++)
+		for (struct image *i = all->buckets[b]; i; i = i->next)
+			if (i->n_tables && all->round - i->used >= rounds) {
+				free_tables(all, i);
+				i->loaded = false;
+			}
+	all->round++;
+}
+
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
 {
 	for (size_t s = 0; s < i->segments.n; s++)
@@ -389,8 +412,8 @@ void images_load_symbols(struct images *all, struct image *i, const char *root)
 	}
 	unpin(all, i);
 	all->table_bytes += symbol_bytes(i);
-	while (all->table_bytes > TABLE_BYTES_MAX && all->unused)
+	while (all->table_bytes > all->table_bytes_max && all->unused)
 		forget_oldest(all);
-	if (all->table_bytes > TABLE_BYTES_MAX)
+	if (all->table_bytes > all->table_bytes_max)
 		free_tables(all, i);
 }

@@ -61,6 +61,7 @@ struct image {
 	uint64_t profile_serial;
 	void *unwind; /* what the unwinder knows of it; set and read there */
 	bool loaded;
+	unsigned used; /* the round in which it last gave a name */
 	struct image_table tables[IMAGE_TABLES]; /* in order of trust */
 	size_t n_tables;
 
@@ -72,6 +73,16 @@ struct images; /* all that are in use, and the latest that were; opaque */
 
 struct images *images_new(void);
 void images_free(struct images *all); /* NULL is fine */
+
+/* What symbol tables may take together, in bytes. */
+void images_limit(struct images *all, uint64_t bytes);
+/*
+ * Ends a round, and forgets symbol tables that gave no name in the last `rounds` rounds, 0: all. They are read again when they
+ * are needed; what is read from files that are gone by then has no names.
+ */
+void images_trim(struct images *all, unsigned rounds);
+/* The image gives a name in this round. */
+void image_used(const struct images *all, struct image *i);
 
 /*
  * The image behind a mapping of process `pid`, with a reference for the caller; NULL when the file cannot be had or is not

@@ -46,6 +46,16 @@ void symbolizer_free(struct symbolizer *s)
 	free(s);
 }
 
+void symbolizer_limit(struct symbolizer *s, uint64_t bytes)
+{
+	images_limit(s->images, bytes);
+}
+
+void symbolizer_trim(struct symbolizer *s, unsigned rounds)
+{
+	images_trim(s->images, rounds);
+}
+
 /* Memory without a file of its own; what runs there was made at run time. */
 static bool is_anonymous(const struct mapping *m)
 {
@@ -150,6 +160,7 @@ static uint32_t image_frame(struct symbolizer *s, struct profile *p, struct imag
 		snprintf(root, sizeof(root), "/proc/%d/root", pid);
 		images_load_symbols(s->images, image, root);
 	}
+	image_used(s->images, image);
 	if (image_vaddr(image, offset, &vaddr))
 		for (size_t i = 0; i < image->n_tables; i++)
 			if ((symbol = symtab_find(&image->tables[i].symtab, vaddr)))

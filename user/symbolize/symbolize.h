@@ -16,6 +16,11 @@ struct symbolizer; /* opaque: open images, kernel symbols */
 struct symbolizer *symbolizer_new(void);
 void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process table that holds images */
 
+/* Memory that symbol tables may take together, in bytes; who is over it goes without names. */
+void symbolizer_limit(struct symbolizer *s, uint64_t bytes);
+/* At the end of a window: gives back symbol tables that gave no name in the last `windows` ones, 0: all. See images_trim(). */
+void symbolizer_trim(struct symbolizer *s, unsigned windows);
+
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
 /* The images behind its mappings. */

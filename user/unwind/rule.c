@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unwind/rule.h"
 
+#include "base/mem.h"
+
 #include <stdio.h>
 
 /* DWARF 5 table 7.9. */

@@ -114,6 +114,7 @@ static void close_part(struct builder *b)
 	b->table->counts.rules += h.rules;
 	b->words += part.n_words;
 	*vec_push(&b->table->parts) = part;
+	b->full |= b->words + BUCKET_WORDS_MAX > UNWIND_TABLE_WORDS_MAX || b->table->parts.n == UNWIND_PARTS_MAX;
 }
 
 /* Begins a part with `bucket`, where the rule of b->last is in force. */
@@ -138,7 +139,8 @@ static void next_bucket(struct builder *b)
 	b->bucket += UNWIND_BUCKET_BYTES;
 	if (words + BUCKET_WORDS_MAX > UNWIND_SLAB_WORDS || b->rules.n + UNWIND_BUCKET_BYTES > UNWIND_RULES_MAX) {
 		close_part(b);
-		open_part(b, b->bucket);
+		if (!b->full)
+			open_part(b, b->bucket);
 	} else {
 		*vec_push(&b->directory) = b->rows.n;
 	}
@@ -153,7 +155,7 @@ static void add_row(struct builder *b, uint64_t pc, const struct unwind_rule *ru
 		return;
 	if (b->open && same_rule(&b->last, &no_rule) && bucket - b->bucket > HOLE_MAX)
 		close_part(b);
-	if (!b->open)
+	if (!b->open && !b->full)
 		open_part(b, bucket);
 	while (b->bucket < bucket && !b->full)
 		next_bucket(b);
@@ -186,42 +188,46 @@ static void mend_realigned(struct unwind_rule *rule)
 	}
 }
 
-static void add_function(struct builder *b, const struct cfi_row *rows, size_t n)
+static bool take_row(void *ctx, uint64_t pc, const struct cfi_state *state)
 {
-	for (size_t i = 0; i < n; i++) {
-		struct unwind_rule rule = unwind_rule_of(&rows[i].state);
+	struct unwind_rule rule = unwind_rule_of(state);
+	struct builder *b = ctx;
 
-		mend_realigned(&rule);
-		add_row(b, rows[i].pc, &rule);
-	}
+	mend_realigned(&rule);
+	add_row(b, pc, &rule);
+	b->table->counts.raw_rows++;
+	return !b->full;
 }
 
 static void compile(struct builder *b, const struct eh_frame *f)
 {
 	struct unwind_counts *counts = &b->table->counts;
 	uint64_t end = 0; /* of the function before; from there on no rule, unless another function begins */
-	cfi_rows rows = {0};
 
-	for (size_t i = 0; i < f->functions.n; i++) {
+	for (size_t i = 0; i < f->functions.n && !b->full; i++) {
 		const struct eh_frame_function *function = &f->functions.v[i];
 
-		rows.n = 0;
-		if (eh_frame_rows(f, function, &rows))
+		if (end && function->start - end > UNWIND_PADDING_MAX)
+			add_row(b, end, &no_rule);
+		if (eh_frame_rows(f, function, take_row, b))
 			counts->bad++;
 		else
 			counts->functions++;
-		if (end && function->start - end > UNWIND_PADDING_MAX)
-			add_row(b, end, &no_rule);
-		add_function(b, rows.v, rows.n);
-		if (b->full) {
-			counts->left_out = f->functions.n - i;
-			break;
-		}
 		end = function->start + function->size;
 	}
 	if (end && !b->full)
 		add_row(b, end, &no_rule);
-	vec_free(&rows);
+}
+
+/* Of a table that is full: the functions whose end it does not reach. */
+static size_t left_out(const struct unwind_table *t, const struct eh_frame *f)
+{
+	uint64_t end = t->parts.n ? t->parts.v[t->parts.n - 1].end : 0;
+	size_t n = 0;
+
+	while (n < f->functions.n && f->functions.v[f->functions.n - 1 - n].start + f->functions.v[f->functions.n - 1 - n].size > end)
+		n++;
+	return n;
 }
 
 int unwind_table_build(struct unwind_table *t, const struct elf *elf)
@@ -246,6 +252,8 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 		};
 		compile(b, &f);
 		finish(b);
+		if (b->full)
+			t->counts.left_out = left_out(t, &f);
 		free(b);
 	}
 	eh_frame_free(&f);
@@ -275,30 +283,57 @@ const struct unwind_part *unwind_table_part(const struct unwind_table *t, uint64
 	return low < t->parts.n && t->parts.v[low].start <= vaddr ? &t->parts.v[low] : NULL;
 }
 
-const struct unwind_rule *unwind_table_find(const struct unwind_part *part, uint64_t vaddr)
+/* The index of the row in force at an address of this bucket. */
+static uint32_t find_row(const uint32_t *directory, const uint32_t *rows, uint64_t bucket, uint32_t pc_low)
 {
-	struct unwind_extent h;
-	const uint32_t *directory, *rows;
-	uint32_t low, high, pc = vaddr & (UNWIND_BUCKET_BYTES - 1);
-	uint64_t bucket = (vaddr - part->start) / UNWIND_BUCKET_BYTES;
+	uint32_t low = directory[bucket], high = directory[bucket + 1];
 
-	memcpy(&h, part->words, sizeof(h));
-	if (vaddr < part->start || bucket >= h.buckets)
-		return NULL;
-	directory = part->words + HEADER_WORDS;
-	rows = part->words + h.rows_word;
-	/* The first row above pc; the one before it is in force. */
-	low = directory[bucket];
-	high = directory[bucket + 1];
+	/* The first row above; the one before it is in force. */
 	while (low < high) {
 		uint32_t middle = (low + high) / 2;
 
-		if (UNWIND_ROW_PC(rows[middle]) <= pc)
+		if (UNWIND_ROW_PC(rows[middle]) <= pc_low)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return (const struct unwind_rule *)(part->words + h.rules_word) + UNWIND_ROW_RULE(rows[low - 1]);
+	return low - 1;
+}
+
+const struct unwind_rule *unwind_table_find(const struct unwind_part *part, uint64_t vaddr)
+{
+	uint64_t bucket = (vaddr - part->start) / UNWIND_BUCKET_BYTES;
+	const uint32_t *rows;
+	struct unwind_extent h;
+	uint32_t row;
+
+	memcpy(&h, part->words, sizeof(h));
+	if (vaddr < part->start || bucket >= h.buckets)
+		return NULL;
+	rows = part->words + h.rows_word;
+	row = find_row(part->words + HEADER_WORDS, rows, bucket, vaddr % UNWIND_BUCKET_BYTES);
+	return (const struct unwind_rule *)(part->words + h.rules_word) + UNWIND_ROW_RULE(rows[row]);
+}
+
+bool unwind_part_next(const struct unwind_part *part, struct unwind_span *span)
+{
+	const uint32_t *directory = part->words + HEADER_WORDS, *rows;
+	uint64_t bucket = (span->end - part->start) / UNWIND_BUCKET_BYTES;
+	struct unwind_extent h;
+	uint32_t next;
+
+	if (span->end >= part->end)
+		return false;
+	memcpy(&h, part->words, sizeof(h));
+	rows = part->words + h.rows_word;
+	span->start = span->end;
+	span->rule = unwind_table_find(part, span->start);
+	next = find_row(directory, rows, bucket, span->start % UNWIND_BUCKET_BYTES) + 1;
+	/* In the bucket where the row after it begins. */
+	while (bucket < h.buckets && directory[bucket + 1] <= next)
+		bucket++;
+	span->end = bucket < h.buckets ? part->start + bucket * UNWIND_BUCKET_BYTES + UNWIND_ROW_PC(rows[next]) : part->end;
+	return true;
 }
 
 bool unwind_part_valid(const struct unwind_part *p)
@@ -318,7 +353,8 @@ bool unwind_part_valid(const struct unwind_part *p)
 		return false;
 	rows = p->words + h.rows_word;
 	n_rows = directory[h.buckets];
-	if (directory[0] != 1 || rules_word(h.buckets, n_rows) != h.rules_word || UNWIND_ROW_RULE(rows[0]) >= h.rules)
+	if (n_rows > UNWIND_SLAB_WORDS || directory[0] != 1 || rules_word(h.buckets, n_rows) != h.rules_word || UNWIND_ROW_RULE(rows[0]) >= h.rules ||
+	    UNWIND_ROW_PC(rows[0]))
 		return false;
 	for (uint32_t b = 0; b < h.buckets; b++) {
 		if (directory[b] > directory[b + 1] || directory[b + 1] > n_rows)

@@ -22,6 +22,7 @@ struct unwind_part {
 
 struct unwind_counts {
 	size_t functions;   /* FDEs whose rows are in the table */
+	size_t raw_rows;    /* as the FDEs have them; equal neighbours are one row of the table */
 	size_t rows, rules; /* of all parts */
 	size_t bad;	    /* FDEs that cannot be read: their text has no rule */
 	size_t empty, outside, hidden, clipped, cut; /* struct eh_frame */
@@ -34,10 +35,11 @@ struct unwind_table {
 };
 
 /*
- * All words of a table. The largest programs known need a sixth; a file made to exhaust us gets no more. What is beyond is counted
- * and has no rule.
+ * All words and parts of a table. The largest programs known need a sixth of the words and ten parts; a file made to exhaust us gets
+ * no more than this. What is beyond is counted and has no rule.
  */
 #define UNWIND_TABLE_WORDS_MAX (16u << 20)
+#define UNWIND_PARTS_MAX 1024
 
 /* The alignment between two functions is no text: up to so many bytes without a rule keep the rule before them. */
 #define UNWIND_PADDING_MAX 15
@@ -53,6 +55,15 @@ void unwind_table_free(struct unwind_table *t);
 const struct unwind_part *unwind_table_part(const struct unwind_table *t, uint64_t vaddr);
 /* The rule in force at an address that the part covers; NULL outside. The search that the BPF unwinder does. */
 const struct unwind_rule *unwind_table_find(const struct unwind_part *part, uint64_t vaddr);
+
+/* Where one rule holds. */
+struct unwind_span {
+	uint64_t start, end;
+	const struct unwind_rule *rule;
+};
+
+/* The rules of a part in turn: `span` begins as {.end = part->start}. False behind the last. */
+bool unwind_part_next(const struct unwind_part *part, struct unwind_span *span);
 
 /* Does it keep every promise of bpf/unwind_table.h? For words that come from elsewhere, and for tests. */
 bool unwind_part_valid(const struct unwind_part *part);
