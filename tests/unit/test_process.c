@@ -58,7 +58,7 @@ static void on_unmapped(void *ctx, struct mapping *m)
 
 static int set_up(void **state)
 {
-	struct process_hooks hooks = {on_mapped, on_shared, on_unmapped, NULL};
+	struct process_hooks hooks = {.mapped = on_mapped, .shared = on_shared, .unmapped = on_unmapped};
 
 	images = mapped_calls = 0;
 	*state = process_table_new(&hooks);

@@ -11,6 +11,7 @@
 #include "process/proc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -221,6 +222,24 @@ static void loop(struct run *r)
 		fputs("\r\033[K", stderr);
 }
 
+/* Names that are missing for a reason that the user can see no other way. */
+static void warn_of_jits(const struct run *r)
+{
+	struct jit_counts n;
+
+	collector_jit_counts(r->collector, &n);
+	if (n.refused)
+		log_warn("%" PRIu64 " perf maps or jitdumps were not read: no regular file of the process's user, or older than the process",
+			 n.refused);
+	if (n.dropped || n.skipped)
+		log_warn("JIT compilers told of more code than is kept: %" PRIu64 " functions dropped, %" PRIu64 " bytes not read", n.dropped,
+			 n.skipped);
+	if (n.damaged)
+		log_warn("%" PRIu64 " lines of perf maps, or jitdumps, could not be read", n.damaged);
+	if (n.unwatched)
+		log_warn("code of JIT compilers has no names in some processes: there were too many, or too few file descriptors");
+}
+
 static int finish(struct run *r, struct error *err)
 {
 	struct profile *p = collector_profile(r->collector);
@@ -233,6 +252,8 @@ static int finish(struct run *r, struct error *err)
 	if (!ret && collector_targets_lost(r->collector))
 		log_warn("%llu child processes were not followed: more than %d were alive at one time",
 			 (unsigned long long)collector_targets_lost(r->collector), MAX_FOLLOWED);
+	if (!ret)
+		warn_of_jits(r);
 	if (!ret && !r->options.quiet)
 		results_summary(p, &r->options, &written);
 	buf_free(&written);

@@ -161,6 +161,7 @@ static void apply_event(void *ctx, const struct process_event *e)
 {
 	struct collector *c = ctx;
 
+	symbolizer_apply(c->symbolizer, e);
 	if (e->kind == EVENT_LOST)
 		c->sideband_lost = true;
 	else if (c->whole_system || is_target(c, e->pid))
@@ -295,7 +296,7 @@ static void add_record(void *ctx, const struct sample_record *r)
 	learn_exec_id(c, process, r);
 	node = resolve_user(c, r, process);
 	for (uint32_t n = r->kernel_frames; n--;)
-		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], n > 0);
+		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], r->time, n > 0);
 	id = profile_process(c->profile, r->tgid, identity, process && process->comm[0] ? process->comm : comm);
 	labeler_label(c->labeler, c->profile, id, process, r->cgroup_id);
 	profile_add(c->profile, profile_thread(c->profile, id, r->tid, comm), node, r->count);
@@ -396,6 +397,11 @@ struct process *collector_process(struct collector *c, int32_t pid)
 uint64_t collector_targets_lost(const struct collector *c)
 {
 	return sampler_targets_lost(c->sampler);
+}
+
+void collector_jit_counts(const struct collector *c, struct jit_counts *ret)
+{
+	symbolizer_jit_counts(c->symbolizer, ret);
 }
 
 struct collector_usage collector_usage(const struct collector *c)

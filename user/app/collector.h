@@ -10,6 +10,7 @@
 #include "kernel/sampler.h"
 #include "process/process.h"
 #include "profile/profile.h"
+#include "symbolize/jit.h"
 
 struct collector; /* opaque */
 
@@ -47,6 +48,8 @@ uint64_t collector_interval_ns(const struct collector *c);
 struct profile *collector_profile(struct collector *c); /* owned by the collector */
 struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
 uint64_t collector_targets_lost(const struct collector *c);
+/* What was lost of the names that JIT compilers wrote. */
+void collector_jit_counts(const struct collector *c, struct jit_counts *ret);
 
 /* What the profiler itself costs, from the beginning on. */
 struct collector_usage {

@@ -18,9 +18,8 @@ struct elf_copy {
 enum elf_parts { ELF_HEADERS, ELF_SYMBOLS, ELF_UNWIND };
 
 /*
- * Reads headers and notes, with ELF_SYMBOLS also symbol and string tables and .gnu_debuglink, with ELF_UNWIND also call
- * frame information. 0, -ENOEXEC or another negative
- * errno. What could not be read is zeros.
+ * Reads headers and notes, with ELF_SYMBOLS also symbol and string tables, .gnu_debuglink, and what other sources of symbols read,
+ * with ELF_UNWIND also call frame information. 0, -ENOEXEC or another negative errno. What could not be read is zeros.
  */
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts);
 void elf_copy_free(struct elf_copy *c);

@@ -7,6 +7,7 @@
 #define SYMBOLIZE_FOREIGN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 /*
@@ -17,6 +18,17 @@
 int foreign_find(const char *root, const char *path, bool cached, struct stat *st);
 /* The same for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
 int foreign_find_link(const char *link, struct stat *st);
+/* An O_PATH descriptor of the directory at `path` below `root`; as with `cached` above. */
+int foreign_find_dir(const char *root, const char *path);
+/* The regular file `name` in the directory `dir` itself: through no link, and not one that is mounted there from elsewhere. */
+int foreign_find_in(int dir, const char *name, struct stat *st);
+/*
+ * Is the file or directory that process `pid` sees as this one on a file system of this machine? One of another, or of a process
+ * (FUSE), may take for ever to answer. What cannot be found out is not local. Asks /proc alone.
+ */
+bool foreign_is_local(int path_fd, int32_t pid);
+/* The same by the text of /proc/PID/mountinfo and the number of a mount; *found: it is listed. Pure. */
+bool foreign_mount_is_local(const char *mountinfo, uint64_t mount, bool *found);
 /* A descriptor to read from, of an O_PATH one, or a negative errno. */
 int foreign_open(int path_fd);
 

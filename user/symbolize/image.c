@@ -12,7 +12,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const struct symbol_source *const sources[] = {&symtab_source, &debug_source, &dynsym_source};
+static const struct symbol_source *const sources[] = {&symtab_source, &debug_source,	&minidebug_source,
+						       &go_source,     &dynsym_source, &plt_source};
 _Static_assert(ARRAY_SIZE(sources) <= IMAGE_TABLES, "an image has room for one table a source");
 
 #define UNUSED_MAX 512			   /* images kept without users: a short-lived program runs again and again */

@@ -12,7 +12,7 @@
 
 #include <sys/stat.h>
 
-#define IMAGE_TABLES 3
+#define IMAGE_TABLES 6
 #define IMAGE_SEGMENTS_MAX 1024
 
 struct image;
@@ -31,7 +31,10 @@ struct symbol_source {
 };
 extern const struct symbol_source symtab_source; /* .symtab of the file itself */
 extern const struct symbol_source debug_source;	 /* a separate debug file */
+extern const struct symbol_source minidebug_source; /* MiniDebugInfo within the file */
+extern const struct symbol_source go_source;	 /* what the Go runtime itself needs */
 extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
+extern const struct symbol_source plt_source;	 /* the linker's stubs, named by what they jump to */
 
 /* The frames of a symbol table, made once per symbol and profile. */
 struct frame_cache {

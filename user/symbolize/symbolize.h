@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Addresses to frames. Native code by the image's symbol tables, the vDSO, the kernel by kallsyms.
+ * Addresses to frames. Native code by the image's symbol tables, the vDSO, JIT compiled code by what
+ * its compiler wrote of it, the kernel by kallsyms and the side-band.
  * Adding a symbol source: one file with one `const struct symbol_source`, and its line in symbolize/image.c.
  */
 #ifndef SYMBOLIZE_SYMBOLIZE_H
@@ -8,6 +9,7 @@
 
 #include "process/process.h"
 #include "profile/profile.h"
+#include "symbolize/jit.h"
 
 struct symbolizer; /* opaque: open images, kernel symbols */
 
@@ -24,6 +26,12 @@ struct process_hooks symbolizer_hooks(struct symbolizer *s);
 /* The images behind its mappings. */
 struct images *symbolizer_images(struct symbolizer *s);
 
+/* What was lost of the names that JIT compilers wrote. */
+void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret);
+
+/* What the side-band tells of the kernel's own code, and that it may have missed something: EVENT_KSYMBOL and EVENT_LOST. */
+void symbolizer_apply(struct symbolizer *s, const struct process_event *e);
+
 /*
  * Appends the frame(s) of one code address to a stack of `p`, outermost first, and returns the new leaf node: below `parent`
  * stands one frame for the function, preceded by none, followed by its inlined callees (later).
@@ -32,6 +40,7 @@ struct images *symbolizer_images(struct symbolizer *s);
  */
 uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent, struct process *process, uint64_t address,
 			uint64_t time, bool is_return_address);
-uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address);
+uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
+			  bool is_return_address);
 
 #endif
