@@ -20,7 +20,7 @@ VERSION := 0.1.0
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter \
 	-Wno-sign-compare -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iuser -I. -I$(B) $(CFLAGS)
-LDLIBS := -lbpf -lelf -lz -liberty -lm
+LDLIBS := -lbpf -lelf -lz -lzstd -liberty -lm
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member \
 	-D__TARGET_ARCH_x86 -Ivmlinux -I. -Ibpf
 
