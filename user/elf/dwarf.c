@@ -196,10 +196,11 @@ static uint32_t abbrev_table(struct dwarf *d, uint64_t offset)
 const struct dwarf_abbrev *dwarf_abbrev(const struct dwarf *d, const struct dwarf_unit *u, uint64_t code)
 {
 	const struct dwarf_abbrevs *t = u->abbrevs < d->abbrev_tables.n ? &d->abbrev_tables.v[u->abbrevs] : NULL;
-	const struct dwarf_abbrev *v = t ? d->abbrevs.v + t->first : NULL, *a;
+	const struct dwarf_abbrev *v, *a;
 
 	if (!t || !t->count)
 		return NULL;
+	v = d->abbrevs.v + t->first;
 	/* Compilers number them from 1 on. */
 	if (code - 1 < t->count && v[code - 1].code == code)
 		a = &v[code - 1];

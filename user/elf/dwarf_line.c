@@ -181,11 +181,12 @@ static void run_special(struct program *p, uint8_t opcode)
 static void run_extended(struct program *p)
 {
 	uint64_t n = reader_uleb(&p->r);
-	const uint8_t *next = reader_skip(&p->r, n) + n;
-	struct reader r = {next - n, next, false};
+	const uint8_t *bytes = reader_skip(&p->r, n);
+	struct reader r;
 
 	if (p->r.failed || !n)
 		return;
+	r = (struct reader){bytes, bytes + n, false};
 	switch (reader_u8(&r)) {
 	case DW_LNE_end_sequence:
 		p->row.end = true;
