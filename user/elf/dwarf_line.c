@@ -119,6 +119,8 @@ static int read_head(struct program *p, struct elf_bytes section, uint64_t offse
 	if (p->unit.version >= 5) {
 		p->unit.address_size = reader_u8(&p->r);
 		reader_u8(&p->r); /* segment selector */
+		if (p->unit.address_size != 8 && p->unit.address_size != 4)
+			return -EBADMSG;
 	}
 	head = reader_fixed(&p->r, p->unit.offset_size);
 	if (p->r.failed || head > reader_left(&p->r))
