@@ -130,9 +130,9 @@ SKIP: {
 }
 {
 	# Three processes of one pid and name, one after the other: none of their files takes another's place.
-	my $shell = "read a </proc/self/stat; n=0; while [ \$n -lt 300000 ]; do n=\$((n+1)); done";
+	spew("$dir/spin", 'read a </proc/self/stat; n=0; while [ $n -lt 300000 ]; do n=$((n+1)); done');
 	my $r3 = run_command($profile, '-q', '-F', 499, '--per-process', "$dir/same", '--', 'sh', '-c',
-		"$shell; exec sh -c '$shell; exec sh -c \"$shell\"'");
+		". $dir/spin; exec sh -c '. $dir/spin; exec sh -c \". $dir/spin\"'");
 	my @files = map { m{/([^/]+)\.folded$} } glob("$dir/same/sh-*.folded");
 	is(scalar(@files), 3, 'exec of the same name: a file each') or diag("@files");
 }

@@ -95,6 +95,14 @@ static void endless_binders_are_refused(void **state)
 	check("_RINvC1a1fFG_EuE", "a::f::<for<'a> fn()>");
 }
 
+/* Hashes of crates and identifiers in which a binder could be read. */
+static void what_only_looks_like_a_binder(void **state)
+{
+	check("_RNvCs1xDGV85I1S7_7mycrate3foo", "mycrate::foo");
+	check("_RNvCsFGabc_7mycrate7DGEMM_x", "mycrate::DGEMM_x");
+	check("_RINvNtC7mycrate3CFG8FGaDGaa_NtCs2DGaaaa_1c1TE", "mycrate::CFG::FGaDGaa_::<c::T>");
+}
+
 /* Cut inside of an identifier in punycode, which the demangler holds on the heap: nothing may leak (LeakSanitizer looks). */
 static void cut_in_punycode(void **state)
 {
@@ -159,7 +167,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(known_names),	     cmocka_unit_test(suffixes_are_cut),	cmocka_unit_test(bombs_are_cut),
-		cmocka_unit_test(endless_binders_are_refused), cmocka_unit_test(cut_in_punycode),
+		cmocka_unit_test(endless_binders_are_refused),
+		cmocka_unit_test(what_only_looks_like_a_binder), cmocka_unit_test(cut_in_punycode),
 		cmocka_unit_test(kernel_symbols), cmocka_unit_test(hidden_kernel_addresses),
 	};
 

@@ -458,6 +458,39 @@ static void forged_names_are_bounded(void **state)
 	maker_free(&m);
 }
 
+/* One long name, again and again: a small file that would keep us reading for seconds. What comes behind is left out. */
+static void repeated_names_are_bounded(void **state)
+{
+	const size_t n = SYMTAB_NAMES_BYTES_MAX / SYMTAB_NAME_MAX;
+	struct symtab t = {0};
+	struct elf_maker m;
+	struct elf elf;
+	uint16_t text;
+	Elf64_Sym s;
+
+	maker_start(&m);
+	text = maker_text(&m, ".text", 0x1000, 0x2000000);
+	maker_symbol(&m, "first", STB_GLOBAL, STT_FUNC, text, 0x1800000, 0x10);
+	s = (Elf64_Sym){.st_name = m.strings.n, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC), .st_shndx = text, .st_size = 0x10};
+	for (int i = 0; i < SYMTAB_NAME_MAX; i++)
+		buf_putc(&m.strings, 'x');
+	buf_putc(&m.strings, '\0');
+	for (size_t i = 0; i < n; i++) {
+		s.st_value = 0x1000 + i * 0x10;
+		buf_add(&m.symbols, &s, sizeof(s));
+	}
+	maker_symbol(&m, "behind", STB_GLOBAL, STT_FUNC, text, 0x1800010, 0x10);
+	maker_symbol_table(&m, SHT_SYMTAB);
+	maker_end(&m, true);
+	open_made(&elf, &m);
+	assert_int_equal(symtab_build(&t, &elf, SYMTAB_FULL), 0);
+	check_name(&t, 0x1800000, "first");
+	check_name(&t, 0x1800010, "(none)");
+	assert_int_equal(t.symbols.n, 2);
+	symtab_free(&t);
+	maker_free(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +505,7 @@ int main(void)
 		cmocka_unit_test(dynamic_symbols_must_have_a_size),
 		cmocka_unit_test(overlaps_follow_the_rule),
 		cmocka_unit_test(forged_names_are_bounded),
+		cmocka_unit_test(repeated_names_are_bounded),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

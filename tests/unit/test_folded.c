@@ -67,6 +67,9 @@ static void kinds_are_suffixes(void **state)
 	expect_written("sh", "main", "f", FRAME_INLINE, "sh;main;f_[i] 7\n");
 	expect_written("sh", "main", "f", FRAME_JIT, "sh;main;f_[j] 7\n");
 	expect_written("sh", "main", "[truncated]", FRAME_NOTE, "sh;main;[truncated] 7\n");
+	/* A program's function is none of the kernel's, whatever it is called. */
+	expect_written("sh", "main", "tcp_sendmsg_[k]", FRAME_USER, "sh;main;tcp_sendmsg_(k] 7\n");
+	expect_written("sh_[k]", "f_[j]", "g_[i]", FRAME_KERNEL, "sh_(k];f_(j];g_[i]_[k] 7\n");
 }
 
 static void foreign_bytes_cannot_break_a_line(void **state)

@@ -294,6 +294,84 @@ static void cut_after_it_was_opened(void **state)
 	unmap(&f);
 }
 
+/* The same file with other contents, as cp(1) installs it: what is read then is not the code that was sampled. */
+static void rewritten_in_place(void **state)
+{
+	struct images *all = images_new();
+	struct image *i, *again;
+	struct mapped f;
+
+	need_compiler();
+	assert_true(shell("cp without_id.so inplace.so && touch -d @1000000000 inplace.so"));
+	map(&f, "inplace.so");
+	i = images_open(all, NOBODY, &f.m);
+	assert_non_null(i);
+	assert_true(shell("cat without_id.so > inplace.so"));
+	images_load_symbols(all, i, NULL);
+	assert_int_equal(i->n_tables, 0);
+	/* Mapped anew it is another image. */
+	again = images_open(all, NOBODY, &f.m);
+	assert_non_null(again);
+	assert_ptr_not_equal(again, i);
+	images_load_symbols(all, again, NULL);
+	assert_true(again->n_tables > 0);
+	images_release(all, i);
+	images_release(all, again);
+	images_free(all);
+	unmap(&f);
+}
+
+/* Unlinked in between: other times of its inode, but the same contents. */
+static void deleted_after_it_was_opened(void **state)
+{
+	struct images *all = images_new();
+	struct image *i;
+	struct mapped f;
+
+	need_compiler();
+	assert_true(shell("cp with_id.so short.so"));
+	map(&f, "short.so");
+	i = images_open(all, NOBODY, &f.m);
+	assert_non_null(i);
+	assert_int_equal(unlink(f.m.path), 0);
+	images_load_symbols(all, i, NULL);
+	assert_string_equal(name_at(i, symbol_value(&f, "hidden")), "hidden");
+	images_release(all, i);
+	images_free(all);
+	unmap(&f);
+}
+
+/* A file that could not be read for want of a descriptor is read the next time. */
+static void out_of_descriptors_for_a_moment(void **state)
+{
+	struct images *all = images_new();
+	struct rlimit before, few;
+	struct image *i;
+	struct mapped f;
+	int lowest;
+
+	need_compiler();
+	need_map_files();
+	assert_true(shell("cp with_id.so starved.so"));
+	map(&f, "starved.so");
+	tell_build_id(&f);
+	lowest = dup(0);
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = before;
+	few.rlim_cur = lowest + 1; /* enough to find it, not to open it as well */
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	i = images_open(all, getpid(), &f.m);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_null(i);
+	i = images_open(all, getpid(), &f.m);
+	assert_non_null(i);
+	assert_int_equal(i->build_id_len, 20);
+	images_release(all, i);
+	images_free(all);
+	unmap(&f);
+}
+
 static int open_files(void)
 {
 	int n = 0;
@@ -487,6 +565,9 @@ int main(void)
 		cmocka_unit_test(only_regular_files),
 		cmocka_unit_test(text_file_has_no_addresses),
 		cmocka_unit_test(cut_after_it_was_opened),
+		cmocka_unit_test(rewritten_in_place),
+		cmocka_unit_test(deleted_after_it_was_opened),
+		cmocka_unit_test(out_of_descriptors_for_a_moment),
 		cmocka_unit_test(one_image_a_file),
 		cmocka_unit_test(more_files_than_descriptors),
 		cmocka_unit_test(debug_link),

@@ -55,12 +55,35 @@ int file_write_fd(int fd, const void *bytes, size_t n)
 	return 0;
 }
 
+/* The descriptor of our standard output or error if it goes to this file, else -1. */
+static int own_output(const struct stat *st)
+{
+	struct stat own;
+
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (!fstat(fd, &own) && own.st_dev == st->st_dev && own.st_ino == st->st_ino)
+			return fd;
+	return -1;
+}
+
 static int write_special(const char *path, const void *bytes, size_t n, struct error *err)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	int ret = fd < 0 ? -errno : file_write_fd(fd, bytes, n);
 
 	return ret ? error_set(err, ret, "cannot write %s: %s", path, strerror(-ret)) : 0;
+}
+
+/* Makes a new file look like the one that it replaces, or as any new file does. */
+static int set_permissions(int fd, const char *path, mode_t mask)
+{
+	struct stat old;
+
+	if (lstat(path, &old) || !S_ISREG(old.st_mode))
+		return fchmod(fd, 0666 & ~mask) ? -errno : 0;
+	if (fchown(fd, old.st_uid, old.st_gid) && errno != EPERM)
+		return -errno;
+	return fchmod(fd, old.st_mode & 0777) ? -errno : 0;
 }
 
 int file_write(const char *path, const void *bytes, size_t n, struct error *err)
@@ -71,13 +94,21 @@ int file_write(const char *path, const void *bytes, size_t n, struct error *err)
 	int fd, ret;
 
 	umask(mask);
-	if (!stat(path, &st) && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return write_special(path, bytes, n, err);
+	if (!stat(path, &st) && !S_ISDIR(st.st_mode)) {
+		fd = own_output(&st);
+		if (fd >= 0) {
+			ret = file_write_fd(fd, bytes, n);
+			return ret ? error_set(err, ret, "cannot write %s: %s", path, strerror(-ret)) : 0;
+		}
+		if (!S_ISREG(st.st_mode))
+			return write_special(path, bytes, n, err);
+	}
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
 	ret = file_write_fd(fd, bytes, n);
-	if (!ret && (fchmod(fd, 0666 & ~mask) || fsync(fd)))
+	ret = ret ? ret : set_permissions(fd, path, mask);
+	if (!ret && fsync(fd))
 		ret = -errno;
 	if (close(fd) && !ret)
 		ret = -errno;

@@ -17,8 +17,10 @@ int file_read_fd(int fd, size_t max, struct buf *out);
 
 /*
  * Writes `path` atomically: a temporary file in the same directory, fsync, rename. On failure nothing is left behind and
- * `path` is untouched; returns a negative errno with the sentence in `err`. An existing path that is no regular file
- * (/dev/null, a FIFO, /dev/stdout) is written directly, as a shell redirection would.
+ * `path` is untouched; returns a negative errno with the sentence in `err`. A file that was there keeps its permissions and,
+ * where we may give it away, its owner. A symbolic link is replaced, not followed: in a directory of another user it may lead
+ * to any file. A path that is no regular file (/dev/null, a FIFO) is written directly, as a shell redirection would, and so is
+ * what our standard output or error goes to (/dev/stdout).
  */
 int file_write(const char *path, const void *bytes, size_t n, struct error *err);
 

@@ -66,7 +66,7 @@ void strings_free(struct strings *s)
 uint32_t strings_add_n(struct strings *s, const char *text, size_t n)
 {
 	struct key key = {text, n};
-	uint64_t hash = hash_bytes(text, n);
+	uint64_t hash = hash_foreign_bytes(text, n);
 	uint32_t id = table_find(&s->table, hash, equal, s, &key);
 	char *copy;
 
@@ -90,7 +90,7 @@ bool strings_find(const struct strings *s, const char *text)
 {
 	struct key key = {text, strlen(text)};
 
-	return table_find(&s->table, hash_bytes(text, key.n), equal, s, &key) != TABLE_NONE;
+	return table_find(&s->table, hash_foreign_bytes(text, key.n), equal, s, &key) != TABLE_NONE;
 }
 
 const char *strings_get(const struct strings *s, uint32_t id)

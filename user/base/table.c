@@ -4,6 +4,7 @@
 #include "base/mem.h"
 
 #include <string.h>
+#include <sys/auxv.h>
 
 struct table_slot {
 	uint64_t hash;
@@ -11,23 +12,59 @@ struct table_slot {
 	bool used;
 };
 
-uint64_t hash_bytes(const void *p, size_t n)
+static uint64_t secret[2];
+
+/* The 16 random bytes that the kernel gives every program (getauxval(3)). */
+__attribute__((constructor)) static void choose_secret(void)
+{
+	const void *random = (const void *)getauxval(AT_RANDOM);
+
+	if (random)
+		memcpy(secret, random, sizeof(secret));
+	secret[0] |= 1; /* never zero */
+	secret[1] |= 1;
+}
+
+/* Both halves of a product whose factors hold secrets. */
+static inline uint64_t mix_secretly(uint64_t h, uint64_t v)
+{
+	__extension__ unsigned __int128 m = (unsigned __int128)(h ^ secret[0]) * (v ^ secret[1]);
+
+	return (uint64_t)m ^ (uint64_t)(m >> 64);
+}
+
+static inline uint64_t hash_with(uint64_t (*mix)(uint64_t h, uint64_t v), const void *p, size_t n)
 {
 	const unsigned char *b = p;
 	uint64_t h = 0xCBF29CE484222325ull ^ n, v;
 
 	for (; n >= 8; b += 8, n -= 8) {
 		memcpy(&v, b, 8);
-		h = hash_mix(h, v);
+		h = mix(h, v);
 	}
 	for (v = 0; n; n--)
 		v = v << 8 | *b++;
-	return hash_mix(h, v);
+	return mix(h, v);
+}
+
+uint64_t hash_bytes(const void *p, size_t n)
+{
+	return hash_with(hash_mix, p, n);
+}
+
+uint64_t hash_foreign_bytes(const void *p, size_t n)
+{
+	return hash_with(mix_secretly, p, n);
+}
+
+static size_t place(const struct table *t, uint64_t hash)
+{
+	return mix_secretly(hash, 0) & (t->cap - 1);
 }
 
 static void insert(struct table *t, uint64_t hash, uint32_t id)
 {
-	size_t i = hash & (t->cap - 1);
+	size_t i = place(t, hash);
 
 	while (t->slots[i].used)
 		i = (i + 1) & (t->cap - 1);
@@ -38,7 +75,7 @@ uint32_t table_find(const struct table *t, uint64_t hash, table_equal *equal, co
 {
 	if (!t->cap)
 		return TABLE_NONE;
-	for (size_t i = hash & (t->cap - 1); t->slots[i].used; i = (i + 1) & (t->cap - 1))
+	for (size_t i = place(t, hash); t->slots[i].used; i = (i + 1) & (t->cap - 1))
 		if (t->slots[i].hash == hash && equal(ctx, t->slots[i].id, key))
 			return t->slots[i].id;
 	return TABLE_NONE;

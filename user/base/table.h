@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A hash table of ids. The caller keeps its elements in an array of its own; the table finds the index of the one that is
- * equal to what is looked for. Open addressing, grows by doubling, no removal (the owners build, use and free).
+ * equal to what is looked for. Open addressing, grows by doubling, no removal (the owners build, use and free). Where a hash
+ * stands depends on a secret of this run, so elements with chosen hashes do not meet, unless the whole hashes are equal.
  */
 #ifndef BASE_TABLE_H
 #define BASE_TABLE_H
@@ -34,5 +35,7 @@ static inline uint64_t hash_mix(uint64_t h, uint64_t v)
 	return h ^ (h >> 32);
 }
 uint64_t hash_bytes(const void *p, size_t n);
+/* The same with a secret of this run: of text that others chose, which could be made to have one hash. */
+uint64_t hash_foreign_bytes(const void *p, size_t n);
 
 #endif

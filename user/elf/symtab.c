@@ -134,6 +134,8 @@ static bool names_code(const struct elf *elf, const Elf64_Sym *s, enum symtab_ki
 
 static void collect(candidates *out, const struct elf *elf, const struct source *src, enum symtab_kind kind)
 {
+	uint64_t names = 0; /* bytes; what they cost below is in proportion, however often they are the same */
+
 	for (size_t at = 0; at + sizeof(Elf64_Sym) <= src->symbols.n && out->n < SYMTAB_SYMBOLS_MAX; at += sizeof(Elf64_Sym)) {
 		size_t room, length;
 		const char *name;
@@ -150,6 +152,9 @@ static void collect(candidates *out, const struct elf *elf, const struct source 
 		length = strnlen(name, room < SYMTAB_NAME_MAX ? room : SYMTAB_NAME_MAX);
 		if (length == room || (s.st_size && __builtin_add_overflow(s.st_value, s.st_size, &end)))
 			continue; /* runs out of the file, or of the address space */
+		names += length + 1;
+		if (names > SYMTAB_NAMES_BYTES_MAX)
+			return;
 		*vec_push(out) = (struct candidate){
 			.start = s.st_value,
 			.end = end,

@@ -52,6 +52,14 @@ static void protect_final_spaces(char *name, size_t n)
 		name[n - 1] = '_';
 }
 
+/* A name may end like the suffix of a kind that it is not of: a function of a program would read as one of the kernel. */
+static void protect_suffix(char *name, size_t n)
+{
+	for (size_t i = 0; n > SUFFIX_BYTES && i < ARRAY_SIZE(suffixes); i++)
+		if (!memcmp(name + n - SUFFIX_BYTES, suffixes[i].text, SUFFIX_BYTES))
+			name[n - SUFFIX_BYTES + 1] = '(';
+}
+
 static void write_name(struct buf *out, const struct tree *t, const struct tree_node *node)
 {
 	const char *raw = strings_get(t->profile->strings, node->name);
@@ -72,6 +80,7 @@ static void write_name(struct buf *out, const struct tree *t, const struct tree_
 		}
 	protect_final_spaces(name, n);
 	protect_trailing_number(name, n);
+	protect_suffix(name, n);
 	if (node->depth == 1 && n == 1 && *name == '#') /* alone on a line it would start a comment */
 		*name = '_';
 }

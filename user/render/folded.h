@@ -4,7 +4,8 @@
  *
  * The format has no escape, so what would break it is replaced when writing: ';' by ':', control bytes by \xNN, invalid
  * UTF-8 by U+FFFD, a space before trailing digits by '_' (it would read as a second count), spaces at the end of a name
- * and within the first one (a comm) by '_'. Kinds are suffixes: _[k] kernel, _[i] inlined, _[j] JIT. Lines are sorted
+ * and within the first one (a comm) by '_'. Kinds are suffixes: _[k] kernel, _[i] inlined, _[j] JIT; a name that ends so
+ * without being of that kind ends in _(k] and so on. Lines are sorted
  * by bytes, and no stack stands in two of them, so what was written once reads back and writes again as the same bytes.
  */
 #ifndef RENDER_FOLDED_H

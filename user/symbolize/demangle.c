@@ -48,35 +48,32 @@ static void end_cut(struct buf *out, size_t start)
 }
 
 /*
- * Does a Rust v0 name introduce thousands of lifetimes? ("FG" or "DG", a number in base 62, "_": RFC 2603, binder.) libiberty counts
- * them one by one, up to 2^64, also in parts of a name that it does not print, where no callback could stop it. Any place counts,
- * since a back-reference may lead into the middle of an identifier; the price is that names with identifiers like DGEMM_x, or
- * methods of a type CFG (6 of the 105,401 of rustc), stay mangled.
+ * Where a Rust v0 name from `at` on may introduce thousands of lifetimes, or NULL: the "G" of "FG" or "DG", a number in base 62, "_"
+ * (RFC 2603, binder). libiberty counts them one by one, up to 2^64, also in parts of a name that it does not print, where no
+ * callback could stop it. Any place counts, since a back-reference may lead into the middle of an identifier or of a hash.
  */
-static bool has_endless_binder(const char *symbol)
+static const char *long_binder(const char *at)
 {
-	for (const char *at = symbol; (at = strchr(at, 'G')); at++) {
+	for (; (at = strchr(at, 'G')); at++) {
 		size_t digits = 0;
 
-		if (at == symbol || (at[-1] != 'F' && at[-1] != 'D'))
+		if (at[-1] != 'F' && at[-1] != 'D')
 			continue;
 		while (isalnum((unsigned char)at[1 + digits]))
 			digits++;
 		if (digits > 2 && at[1 + digits] == '_')
-			return true;
+			return at;
 	}
-	return false;
+	return NULL;
 }
 
 /* Appends the demangled name of a symbol that begins with _Z or _R and returns true, or leaves `out` as it was. */
-static bool run(struct buf *out, const char *symbol)
+static bool run_plain(struct buf *out, const char *symbol)
 {
 	const size_t start = out->n;
 	struct sink s = {.out = out, .limit = start + DEMANGLE_MAX_OUT - 3, .identifiers = symbol[1] == 'R'};
 	int ok;
 
-	if (s.identifiers && has_endless_binder(symbol))
-		return false;
 	if (setjmp(s.full)) {
 		end_cut(out, start);
 		return true;
@@ -93,6 +90,43 @@ static bool run(struct buf *out, const char *symbol)
 	if (s.cut)
 		end_cut(out, start);
 	return true;
+}
+
+/*
+ * Nearly always such a place is in the hash of a crate, which is not shown, or in an identifier (DGEMM_x), which is shown as it
+ * is: the name is that with another letter in place of each "G", where that shows. Two letters tell whether it does. A binder
+ * reads as something else with each of them, or as nothing.
+ */
+static bool run_without_binders(struct buf *out, const char *symbol)
+{
+	static const char letters[] = {'a', 'b'};
+	struct buf names[2] = {{0}, {0}};
+	char other[DEMANGLE_MAX_IN + 1];
+	bool ok = true;
+
+	memcpy(other, symbol, strlen(symbol) + 1);
+	for (size_t i = 0; ok && i < ARRAY_SIZE(letters); i++) {
+		for (const char *at = symbol + 1; (at = long_binder(at)); at++)
+			other[at - symbol] = letters[i];
+		ok = run_plain(&names[i], other);
+	}
+	ok = ok && names[0].n == names[1].n;
+	for (size_t i = 0; ok && i < names[0].n; i++) {
+		if (names[0].v[i] == names[1].v[i])
+			continue;
+		ok = names[0].v[i] == letters[0] && names[1].v[i] == letters[1];
+		names[0].v[i] = 'G';
+	}
+	if (ok)
+		buf_add(out, names[0].v, names[0].n);
+	buf_free(&names[0]);
+	buf_free(&names[1]);
+	return ok;
+}
+
+static bool run(struct buf *out, const char *symbol)
+{
+	return symbol[1] == 'R' && long_binder(symbol + 1) ? run_without_binders(out, symbol) : run_plain(out, symbol);
 }
 
 /* The start of a suffix that ends name[0 .. n), or n. Only at the end: "..cold.." inside of a Rust name is a module. */

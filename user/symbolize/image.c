@@ -210,17 +210,21 @@ static void keep_segments(struct image *i, const struct elf *elf)
 				*vec_push(&i->segments) = ph;
 }
 
+/* NULL when the file cannot be read. */
 static struct image *add(struct images *all, int path_fd, const struct stat *st, const char *path)
 {
 	auto_close int fd = foreign_open(path_fd);
-	struct image *i = xcalloc(1, sizeof(*i));
 	struct elf_copy copy;
+	struct image *i;
 
+	if (fd < 0)
+		return NULL; /* out of descriptors, say: nothing that is worth remembering of the file */
+	i = xcalloc(1, sizeof(*i));
 	i->fd = -1;
 	i->id = *st;
 	i->name = image_name(path);
 	i->path = xasprintf("%.*s%s", (int)(strrchr(path, '/') + 1 - path), path, i->name);
-	if (fd >= 0 && !elf_copy_load(&copy, fd, st->st_size, ELF_HEADERS)) {
+	if (!elf_copy_load(&copy, fd, st->st_size, ELF_HEADERS)) {
 		i->build_id_len = elf_build_id(&copy.elf, i->build_id);
 		keep_segments(i, &copy.elf);
 		elf_copy_free(&copy);
@@ -261,7 +265,7 @@ static struct image *take(struct images *all, int path_fd, const struct stat *st
 
 	if (!i)
 		i = add(all, fd, st, m->path);
-	if (!is_mapped_file(i, m, by_path))
+	if (!i || !is_mapped_file(i, m, by_path))
 		return NULL;
 	if (!i->refs++)
 		leave_unused(all, i);
@@ -336,6 +340,15 @@ static int open_pinned(const struct image *i, const char *root)
 	return ret;
 }
 
+/* Are the file's contents those that were found behind the mapping? (Its ctime also tells of its deletion.) */
+static bool is_unchanged(const struct image *i, int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_size == i->id.st_size && st.st_mtim.tv_sec == i->id.st_mtim.tv_sec &&
+	       st.st_mtim.tv_nsec == i->id.st_mtim.tv_nsec;
+}
+
 void images_load_symbols(struct images *all, struct image *i, const char *root)
 {
 	struct elf_copy copy;
@@ -345,7 +358,8 @@ void images_load_symbols(struct images *all, struct image *i, const char *root)
 	i->loaded = true;
 	auto_close int fd = i->segments.n ? open_pinned(i, root) : -1;
 	if (fd >= 0 && !elf_copy_load(&copy, fd, i->id.st_size, ELF_SYMBOLS)) {
-		for (size_t s = 0; s < ARRAY_SIZE(sources); s++) {
+		/* Asked when all is read: rewritten in place before or meanwhile, these are the symbols of other code. */
+		for (size_t s = 0; s < ARRAY_SIZE(sources) && is_unchanged(i, fd); s++) {
 			i->tables[i->n_tables].source = sources[s];
 			i->n_tables += sources[s]->load(&i->tables[i->n_tables].symtab, i, &copy, root);
 		}
