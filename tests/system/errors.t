@@ -5,6 +5,7 @@ use warnings;
 use lib 'tests/lib';
 use ProfileTest;
 use Cwd 'getcwd';
+use POSIX ();
 use Test::More;
 use Time::HiRes 'time';
 
@@ -27,11 +28,13 @@ fails('bad PID', 2, qr/'12x' is not a process id/, $profile, '-p', '12x');
 fails('PID 0', 2, qr/'0' is not a process id/, $profile, '-p', '0');
 fails('huge PID', 2, qr/not a process id/, $profile, '-p', '99999999999999999999999');
 fails('unknown option', 2, qr/unknown option '--frobnicate'/, $profile, '--frobnicate');
+fails('unknown option in front of others', 2, qr/unknown option '-X'/, $profile, '-Xa');
 fails('missing value', 2, qr/wants a value/, $profile, '-F');
 fails('unknown command', 2, qr/unknown command 'frobnicate'/, $profile, 'frobnicate');
 fails('bad frequency', 2, qr/'9x' is not a frequency/, $profile, '-F', '9x', '-a');
 fails('-F 0', 2, qr/out of range/, $profile, '-F', '0', '-a');
 fails('-F 10000000', 2, qr/out of range/, $profile, '-F', '10000000', '-a');
+fails('-F that would starve the machine', 2, qr/out of range/, $profile, '-F', '100000', '-a');
 fails('negative frequency', 2, qr/not a frequency/, $profile, '-F', '-5', '-a');
 fails('bad duration', 2, qr/'soon' is not a duration/, $profile, '-d', 'soon', '-a');
 fails('zero duration', 2, qr/not a duration/, $profile, '-d', '0', '-a');
@@ -44,6 +47,34 @@ fails('help on nothing', 2, qr/no command 'frob'/, $profile, 'help', 'frob');
 
 my $dir = scratch();
 fails('unwritable directory', 1, qr{cannot write /no/such/dir/x\.svg}, $profile, '-a', '-d', '0.2', '-o', '/no/such/dir/x.svg');
+fails('directory that cannot be made', 1, qr{cannot write /no/such/dir}, $profile, '-a', '-d', '20', '--per-process', '/no/such/dir');
+fails('directory that is a file', 1, qr{no directory}, $profile, '-a', '-d', '20', '--per-process', $0);
+{
+	# What has a number in /proc and is no process that could be sampled.
+	my $zombie = fork() // die "fork: $!";
+	POSIX::_exit(0) unless $zombie;
+	ok(wait_for(5, sub { (slurp("/proc/$zombie/stat") // '') =~ /\) Z / }), 'a zombie');
+	fails('ended already', 1, qr/process $zombie has ended already/, $profile, '-p', $zombie);
+	waitpid($zombie, 0);
+	my $threads = start_command(program('threads'), 100);
+	my ($tid) = @{ wait_for(5, sub { my @t = grep { $_ != $threads } map { m{(\d+)$} } glob("/proc/$threads/task/*"); @t ? \@t : undef }) };
+	fails('thread', 1, qr/$tid is a thread/, $profile, '-p', $tid);
+	stop_command($threads);
+}
+{
+	my $load = start_command(program('split'));
+	my $r = run_command($profile, '-f', '-o', '-', '-F', 499, '-d', 0.5, '-p', "$load,$load");
+	is(total(folded($r->{out})), accounting($r->{err})->{recorded}, '-f and -o -, one PID twice: the result stands there once');
+	stop_command($load);
+}
+{
+	# What is meant for a closed stream does not get into a file that was opened instead of it.
+	my $r = run_command('sh', '-c', "$profile -q -f -- sh -c 'i=0; while [ \$i -lt 300000 ]; do i=\$((i+1)); done' >&-");
+	is($r->{status}, 1, 'stdout closed: exit status 1');
+	like($r->{err}, qr/cannot write to standard output: Bad file descriptor/, 'stdout closed: says so');
+	$r = run_command('sh', '-c', "$profile -q -o $dir/closed.folded -- sh -c 'readlink /proc/self/fd/0' <&- 2>&-");
+	is($r->{out}, '', 'the command finds closed what was closed');
+}
 SKIP: {
 	mkdir("$dir/full");
 	skip('cannot mount a tmpfs', 5) if system("mount -t tmpfs -o size=16k none $dir/full 2>/dev/null");
@@ -107,6 +138,34 @@ for my $case ([3, 'exit 3'], [0, 'true'], [128 + 15, 'kill -TERM $$']) {
 	my $r = run_command($profile, '-f', '-q', '--', 'sh', '-c', $case->[1]);
 	is($r->{status}, $case->[0], "the command's own status is passed on: $case->[1]");
 	is($r->{err}, '', '-q: no summary');
+}
+{
+	# The parent's way with signals is the command's, and does not keep us from seeing its end.
+	my $r = run_command($profile, '-q', '-o', "$dir/pipe.folded", '--', 'sh', '-c', 'yes | head -1');
+	is($r->{err}, '', 'SIGPIPE ends the writers of a command as ever');
+	local $SIG{CHLD} = 'IGNORE';
+	my $pid = start_command($profile, '-q', '-o', "$dir/ignored.folded", '--', 'sh', '-c', 'exit 0');
+	ok(wait_for(10, sub { -e "$dir/ignored.folded" }), 'SIGCHLD ignored: the end of the command is seen');
+	kill('KILL', $pid);
+}
+{
+	my $pid = start_command('nohup', $profile, '-q', '-F', 499, '-d', 3, '-o', "$dir/nohup.folded", '-a');
+	ok(wait_for(5, sub { (slurp("/proc/$pid/comm") // '') eq "profile\n" && slurp("/proc/$pid/status") =~ /^SigBlk:.*[1-9a-f]/m }), 'nohup profile runs');
+	kill('HUP', $pid);
+	sleep(1);
+	ok(!-e "$dir/nohup.folded", 'nohup: SIGHUP does not end the profile');
+	waitpid($pid, 0);
+	ok(-e "$dir/nohup.folded", 'and the result is written');
+}
+{
+	# After -d the command runs on, and signals still reach it.
+	my $pid = start_command({ out => "$dir/on" }, $profile, '-q', '-d', 0.2, '-o', "$dir/on.folded", '--',
+		'sh', '-c', 'trap "echo got it; exit 7" TERM; while :; do sleep 0.1; done');
+	ok(wait_for(10, sub { -e "$dir/on.folded" }), 'the profile is written at the end of -d');
+	kill('TERM', $pid);
+	ok(wait_for(10, sub { waitpid($pid, POSIX::WNOHANG) == $pid }), 'a signal after that ends the command, and us');
+	is($? >> 8, 7, 'with its status') ;
+	kill('KILL', $pid);
 }
 {
 	# The command's own output and signals pass through; a signal to the profiler reaches the command.

@@ -179,6 +179,21 @@ static void test_exec_in_place(void **state)
 	expect(t, A, 25, 0x1000, "env /bin/env+0x0");
 }
 
+/* The side-band calls a program without a name deleted, /proc/PID/exe too, after another fashion: that is no exec. */
+static void test_deleted_program(void **state)
+{
+	auto_free char *exe = proc_read_exe(getpid()), *told = xasprintf("%s (deleted)", exe);
+	struct process_table *t = *state;
+	uint64_t serial;
+
+	exec_at(t, 10, getpid(), "memfd");
+	mmap_at(t, 11, getpid(), 0x1000, 0x3000, told);
+	serial = process_table_find(t, getpid(), 0, 12)->serial;
+	assert_string_equal(process_table_find(t, getpid(), 0, 12)->exe, exe);
+	assert_int_equal(process_table_scan(t, getpid()), 0);
+	assert_int_equal(process_table_find(t, getpid(), 0, clock_ns(CLOCK_MONOTONIC))->serial, serial);
+}
+
 static void test_vfork_and_exec(void **state)
 {
 	struct process_table *t = *state;
@@ -796,6 +811,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_fork_and_exec),
 		TEST(test_exec_in_place),
+		TEST(test_deleted_program),
 		TEST(test_vfork_and_exec),
 		TEST(test_threads),
 		TEST(test_pid_reuse),

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void __attribute__((noreturn)) run(char **argv, int go, int failed, const sigset_t *mask)
+static void __attribute__((noreturn)) run(char **argv, int go, int failed, const struct child_signals *inherited)
 {
 	char byte;
 	ssize_t n;
@@ -20,7 +20,9 @@ static void __attribute__((noreturn)) run(char **argv, int go, int failed, const
 	while (n < 0 && errno == EINTR);
 	if (n != 1)
 		_exit(127); /* the profiler gave up */
-	sigprocmask(SIG_SETMASK, mask, NULL);
+	sigaction(SIGPIPE, &inherited->pipe, NULL);
+	sigaction(SIGCHLD, &inherited->child, NULL);
+	sigprocmask(SIG_SETMASK, &inherited->mask, NULL);
 	execvp(argv[0], argv);
 	code = errno;
 	if (write(failed, &code, sizeof(code)) < 0)
@@ -28,7 +30,7 @@ static void __attribute__((noreturn)) run(char **argv, int go, int failed, const
 	_exit(127);
 }
 
-int child_fork(struct child *c, char **argv, const sigset_t *mask, struct error *err)
+int child_fork(struct child *c, char **argv, const struct child_signals *inherited, struct error *err)
 {
 	int go[2], failed[2];
 
@@ -40,13 +42,26 @@ int child_fork(struct child *c, char **argv, const sigset_t *mask, struct error 
 	if (!c->pid) {
 		close(go[1]);
 		close(failed[0]);
-		run(argv, go[0], failed[1], mask);
+		run(argv, go[0], failed[1], inherited);
 	}
 	close(go[0]);
 	close(failed[1]);
 	c->go = go[1];
 	c->failed = failed[0];
 	return 0;
+}
+
+/* Blocks until the child ended. */
+static void wait_for(struct child *c)
+{
+	pid_t got;
+
+	if (c->exited || c->pid <= 0)
+		return;
+	do
+		got = waitpid(c->pid, &c->status, 0);
+	while (got < 0 && errno == EINTR);
+	c->exited = true;
 }
 
 int child_exec(struct child *c, const char *name, struct error *err)
@@ -64,7 +79,7 @@ int child_exec(struct child *c, const char *name, struct error *err)
 	close(c->failed);
 	if (!code)
 		return 0;
-	child_wait(c);
+	wait_for(c);
 	return error_set(err, -code, "cannot run %s: %s", name, strerror(code));
 }
 
@@ -73,18 +88,6 @@ bool child_reap(struct child *c)
 	if (!c->exited && c->pid > 0 && waitpid(c->pid, &c->status, WNOHANG) == c->pid)
 		c->exited = true;
 	return c->exited;
-}
-
-void child_wait(struct child *c)
-{
-	pid_t got;
-
-	if (c->exited || c->pid <= 0)
-		return;
-	do
-		got = waitpid(c->pid, &c->status, 0);
-	while (got < 0 && errno == EINTR);
-	c->exited = true;
 }
 
 int child_exit_status(const struct child *c)
@@ -98,5 +101,5 @@ void child_abandon(struct child *c)
 		return;
 	close(c->go);
 	close(c->failed);
-	child_wait(c);
+	wait_for(c);
 }

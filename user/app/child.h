@@ -16,14 +16,18 @@ struct child {
 	int status; /* as waitpid() gives it, once exited */
 };
 
-/* Forks; the child waits. `mask` is the signal mask it shall run the command with. 0 or a negative errno. */
-int child_fork(struct child *c, char **argv, const sigset_t *mask, struct error *err);
+/* What of the profiler's own signal handling was different before: the command gets that. */
+struct child_signals {
+	sigset_t mask;
+	struct sigaction pipe, child; /* of SIGPIPE and SIGCHLD */
+};
+
+/* Forks; the child waits. 0 or a negative errno. */
+int child_fork(struct child *c, char **argv, const struct child_signals *inherited, struct error *err);
 /* Lets it exec and waits until it did. On failure the child is gone. 0 or a negative errno. */
 int child_exec(struct child *c, const char *name, struct error *err);
 /* Reaps the child if it ended. Returns true once it has. */
 bool child_reap(struct child *c);
-/* Blocks until the child ended. */
-void child_wait(struct child *c);
 /* The exit status to pass on: the command's own, or 128 + signal. */
 int child_exit_status(const struct child *c);
 /* Ends a child that has not been told to exec. */

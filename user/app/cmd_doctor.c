@@ -98,7 +98,7 @@ static bool check_rate(void)
 	char *max = first_line("/proc/sys/kernel/perf_event_max_sample_rate");
 	struct buf text = {0};
 
-	buf_printf(&text, "at most %s samples per second and CPU (kernel.perf_event_max_sample_rate)", *max ? max : "?");
+	buf_printf(&text, "the kernel allows %s samples per second and CPU (kernel.perf_event_max_sample_rate)", *max ? max : "?");
 	print(OK, "frequency", text.v);
 	buf_free(&text);
 	free(max);

@@ -10,6 +10,7 @@
 #include "process/proc.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,7 +28,7 @@ struct run {
 	struct record_options options;
 	struct collector *collector;
 	struct child child;
-	sigset_t old_mask;
+	struct child_signals inherited;
 	int epoll, signals, timer, pause;
 	size_t living; /* targets of -p that have not ended */
 	uint64_t deadline; /* CLOCK_MONOTONIC ns; UINT64_MAX without -d */
@@ -61,18 +62,30 @@ static void listen_sideband(struct run *r, bool on)
 		return;
 }
 
-/* Signals arrive through a descriptor, so that no handler runs; the command gets the old mask back. */
+/* Signals arrive through a descriptor, so that no handler runs. The command gets everything back as it was. */
+static void take_signals(struct run *r, sigset_t *set)
+{
+	const struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
+	struct sigaction hangup;
+
+	sigemptyset(set);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGCHLD);
+	/* A blocked signal comes through the descriptor even where nohup ignores it. */
+	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
+		sigaddset(set, SIGHUP);
+	sigprocmask(SIG_BLOCK, set, &r->inherited.mask);
+	sigaction(SIGPIPE, &ignore, &r->inherited.pipe);
+	/* Where a parent ignores it, children vanish unseen. */
+	sigaction(SIGCHLD, &standard, &r->inherited.child);
+}
+
 static int open_loop(struct run *r, struct error *err)
 {
 	sigset_t set;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, &r->old_mask);
-	signal(SIGPIPE, SIG_IGN);
+	take_signals(r, &set);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -97,11 +110,22 @@ static void raise_file_limit(void)
 /* Before anything is loaded: is there such a process at all? */
 static int check_pids(const struct record_options *o, struct error *err)
 {
-	uint64_t tick;
+	struct proc_stat stat;
 
-	for (size_t i = 0; i < o->pids.n; i++)
-		if (proc_start_tick(o->pids.v[i], &tick))
+	for (size_t i = 0; i < o->pids.n; i++) {
+		auto_close int fd = syscall(SYS_pidfd_open, o->pids.v[i], 0);
+		bool thread = fd < 0 && errno != ESRCH; /* EINVAL, since Linux 6.16 ENOENT */
+		int ret = proc_read_stat(o->pids.v[i], &stat);
+
+		if (ret && ret != -ESRCH)
+			return error_set(err, ret, "cannot read /proc/%d/stat: %s", o->pids.v[i], strerror(-ret));
+		if (ret || (fd < 0 && !thread))
 			return error_set(err, -ESRCH, "no process with PID %d", o->pids.v[i]);
+		if (thread)
+			return error_set(err, -ESRCH, "%d is a thread: give the PID of its process", o->pids.v[i]);
+		if (proc_ended(&stat))
+			return error_set(err, -ESRCH, "process %d has ended already (its parent has not waited for it)", o->pids.v[i]);
+	}
 	return 0;
 }
 
@@ -115,9 +139,11 @@ static int add_targets(struct run *r, struct error *err)
 	for (size_t i = 0; !ret && i < o->pids.n; i++) {
 		int fd = syscall(SYS_pidfd_open, o->pids.v[i], 0);
 
+		ret = fd < 0 ? -errno : watch_fd(r, fd, ON_TARGET_EXIT);
+		if (ret)
+			return error_set(err, ret, "cannot watch process %d: %s", o->pids.v[i], strerror(-ret));
+		r->living++;
 		ret = collector_add_target(r->collector, o->pids.v[i], err);
-		if (!ret && fd >= 0 && !watch_fd(r, fd, ON_TARGET_EXIT))
-			r->living++;
 	}
 	return ret;
 }
@@ -127,6 +153,7 @@ static void name_target(struct run *r)
 {
 	const struct record_options *o = &r->options;
 	struct process *p;
+	struct proc_stat stat;
 	const char *slash;
 
 	if (o->command) {
@@ -135,7 +162,10 @@ static void name_target(struct run *r)
 		r->pid = r->child.pid;
 	} else if (o->pids.n) {
 		p = collector_process(r->collector, o->pids.v[0]);
-		snprintf(r->name, sizeof(r->name), "%s", p && p->comm[0] ? p->comm : "process");
+		if (p && p->comm[0])
+			snprintf(r->name, sizeof(r->name), "%s", p->comm);
+		else /* a kernel thread */
+			snprintf(r->name, sizeof(r->name), "%s", proc_read_stat(o->pids.v[0], &stat) ? "process" : stat.comm);
 		r->pid = o->pids.v[0];
 	} else {
 		snprintf(r->name, sizeof(r->name), "system");
@@ -208,7 +238,7 @@ static void on_signal(struct run *r)
 			continue;
 		}
 		/* Ctrl-C reaches the command by itself, through the terminal; a signal sent to us alone is passed on. */
-		if (r->options.command && s.ssi_code <= 0)
+		if (r->options.command && !r->child.exited && s.ssi_code <= 0)
 			kill(r->child.pid, s.ssi_signo);
 		r->stop |= !r->options.command || r->interrupted;
 		r->interrupted = true;
@@ -301,7 +331,7 @@ static int record(struct run *r, struct error *err)
 	ret = ret ? ret : results_check(&r->options, err);
 	ret = ret ? ret : open_loop(r, err);
 	if (!ret && r->options.command)
-		ret = child_fork(&r->child, r->options.command, &r->old_mask, err);
+		ret = child_fork(&r->child, r->options.command, &r->inherited, err);
 	raise_file_limit(); /* after the fork: the command keeps its own */
 	ret = ret ? ret : start(r, err);
 	if (ret) {
@@ -310,6 +340,17 @@ static int record(struct run *r, struct error *err)
 	}
 	loop(r);
 	return finish(r, err);
+}
+
+/* -d, or a second signal, may have ended the profile first. Signals go on being passed on. */
+static void wait_command(struct run *r)
+{
+	struct pollfd signals = {.fd = r->signals, .events = POLLIN};
+
+	while (!child_reap(&r->child)) {
+		poll(&signals, 1, -1);
+		on_signal(r);
+	}
 }
 
 static int run_record(int argc, char **argv)
@@ -327,10 +368,10 @@ static int run_record(int argc, char **argv)
 		status = 1;
 	}
 	collector_free(r.collector);
-	if (!status && r.options.command) {
-		child_wait(&r.child); /* -d may have ended the profile first */
+	if (r.child.pid > 0)
+		wait_command(&r);
+	if (!status && r.options.command)
 		status = child_exit_status(&r.child);
-	}
 	record_options_free(&r.options);
 	return status;
 }

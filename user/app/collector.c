@@ -60,8 +60,10 @@ int collector_add_target(struct collector *c, int32_t pid, struct error *err)
 	uint64_t start_tick;
 	int ret = proc_start_tick(pid, &start_tick);
 
+	if (ret == -ESRCH)
+		return error_set(err, ret, "no process with PID %d", pid);
 	if (ret)
-		return error_set(err, -ESRCH, "no process with PID %d", pid);
+		return error_set(err, ret, "cannot read /proc/%d/stat: %s", pid, strerror(-ret));
 	*vec_push(&c->targets) = pid;
 	return sampler_add_target(c->sampler, pid, start_tick, err);
 }

@@ -4,9 +4,11 @@
 #include "base/log.h"
 #include "base/mem.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {
 	&record_command, /* the default, named by nobody */
@@ -40,12 +42,24 @@ static int help(const char *name)
 	return 0;
 }
 
+/*
+ * A closed standard stream would be given to the next file opened, and what is meant for the stream end up in there. Not to
+ * /dev/null as one might: writing shall fail, and a command started shall find the stream closed.
+ */
+static void occupy_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", (fd ? O_RDONLY : O_WRONLY) | O_CLOEXEC) < 0)
+			return;
+}
+
 int main(int argc, char **argv)
 {
 	const char *word = argc > 1 ? argv[1] : "";
 	const struct command *c = find(word);
 	int status;
 
+	occupy_closed_streams();
 	if (c)
 		status = c->run(argc - 1, argv + 1);
 	else if (!strcmp(word, "help"))

@@ -37,6 +37,8 @@ const char record_help[] =
 	"Without -o, -f and --per-process, COMM-PID.svg and COMM-PID.folded are written into the\n"
 	"current directory; -a writes a directory profile-YYYYMMDD-HHMMSS/ with one pair a process.\n";
 
+#define FREQUENCY_MAX 20000 /* at some us a sample: beyond, sampling takes most of every CPU, and -d 1 lasts 17 s */
+
 enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE };
 
 static const struct option long_options[] = {
@@ -63,6 +65,14 @@ static int usage(const char *fmt, const char *what)
 	return EXIT_USAGE;
 }
 
+static void add_pid(struct record_options *o, int32_t pid)
+{
+	for (size_t i = 0; i < o->pids.n; i++)
+		if (o->pids.v[i] == pid)
+			return;
+	*vec_push(&o->pids) = pid;
+}
+
 static int parse_pids(struct record_options *o, const char *list)
 {
 	auto_free char *copy = xstrdup(list);
@@ -72,21 +82,21 @@ static int parse_pids(struct record_options *o, const char *list)
 	while ((word = strsep(&rest, ","))) {
 		if (text_u64(word, &pid) || !pid || pid > INT32_MAX)
 			return usage("'%s' is not a process id", word);
-		*vec_push(&o->pids) = pid;
+		add_pid(o, pid);
 	}
 	return 0;
 }
 
-/* The kernel's ceiling; asking for more fails in perf_event_open() without saying why. */
+/* The kernel's ceiling, which it may have lowered itself; asking for more fails in perf_event_open() without saying why. */
 static uint64_t max_frequency(void)
 {
 	struct buf text = {0};
-	uint64_t max = 100000;
+	uint64_t max = FREQUENCY_MAX;
 
 	if (!file_read("/proc/sys/kernel/perf_event_max_sample_rate", 64, &text) && text.n) {
 		text.v[strcspn(text.v, "\n")] = '\0';
-		if (text_u64(text.v, &max) || !max)
-			max = 100000;
+		if (text_u64(text.v, &max) || !max || max > FREQUENCY_MAX)
+			max = FREQUENCY_MAX;
 	}
 	buf_free(&text);
 	return max;
@@ -99,8 +109,8 @@ static int parse_frequency(struct record_options *o, const char *word)
 	if (text_u64(word, &hz))
 		return usage("'%s' is not a frequency: a whole number of samples per second is wanted", word);
 	if (!hz || hz > max) {
-		log_error("frequency %s is out of range: 1 to %llu (kernel.perf_event_max_sample_rate)", word,
-			  (unsigned long long)max);
+		log_error("frequency %s is out of range: 1 to %llu%s", word, (unsigned long long)max,
+			  max < FREQUENCY_MAX ? " (kernel.perf_event_max_sample_rate)" : "");
 		return EXIT_USAGE;
 	}
 	o->hz = hz;
@@ -111,8 +121,20 @@ static int parse_output(struct record_options *o, const char *path)
 {
 	if (strcmp(path, "-") && !format_by_path(path))
 		return usage("'%s': the suffix must be .folded, .svg, .pb.gz or .json", path);
+	for (size_t i = 0; i < o->outputs.n; i++) /* -f and -o - are one */
+		if (!strcmp(o->outputs.v[i], path))
+			return 0;
 	*vec_push(&o->outputs) = path;
 	return 0;
+}
+
+/* getopt_long() tells a letter, or has just passed the long option. */
+static int unknown_option(char **argv)
+{
+	char letter[] = {'-', optopt, '\0'};
+	bool is_long = !optopt || optopt >= OPT_PER_PROCESS || !strncmp(argv[optind - 1], "--", 2);
+
+	return usage("unknown option '%s'; see 'profile --help'", is_long ? argv[optind - 1] : letter);
 }
 
 static int parse_option(struct record_options *o, int c, char **argv)
@@ -159,7 +181,7 @@ static int parse_option(struct record_options *o, int c, char **argv)
 	case ':':
 		return usage("option '%s' wants a value; see 'profile --help'", argv[optind - 1]);
 	default:
-		return usage("unknown option '%s'; see 'profile --help'", argv[optind - 1]);
+		return unknown_option(argv);
 	}
 }
 

@@ -30,20 +30,42 @@ static struct view view_of(const struct record_options *o, uint32_t process)
 	};
 }
 
-static int check_writable(const char *path, struct error *err)
+/* Can something be made at `path`, where nothing is? */
+static int check_parent(const char *path, struct error *err)
 {
 	auto_free char *dir = xstrdup(path);
-	char *slash = strrchr(dir, '/');
-	struct stat st;
+	char *slash;
 
-	if (!stat(path, &st) && S_ISDIR(st.st_mode))
-		return error_set(err, -EISDIR, "cannot write %s: it is a directory", path);
-	if (!access(path, W_OK))
-		return 0;
+	for (size_t n = strlen(dir); n > 1 && dir[n - 1] == '/'; n--)
+		dir[n - 1] = '\0';
+	slash = strrchr(dir, '/');
 	if (slash)
 		slash[slash == dir] = '\0';
 	if (access(slash ? dir : ".", W_OK | X_OK))
 		return error_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
+static int check_writable(const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return error_set(err, -EISDIR, "cannot write %s: it is a directory", path);
+	return access(path, W_OK) ? check_parent(path, err) : 0;
+}
+
+/* A directory that may be there already. */
+static int check_directory(const char *dir, struct error *err)
+{
+	struct stat st;
+
+	if (stat(dir, &st))
+		return *dir ? check_parent(dir, err) : error_set(err, -ENOENT, "--per-process: the directory has no name");
+	if (!S_ISDIR(st.st_mode))
+		return error_set(err, -ENOTDIR, "cannot write into %s: it is no directory", dir);
+	if (access(dir, W_OK | X_OK))
+		return error_set(err, -errno, "cannot write into %s: %s", dir, strerror(errno));
 	return 0;
 }
 
@@ -54,6 +76,8 @@ int results_check(const struct record_options *o, struct error *err)
 	for (size_t i = 0; !ret && i < o->outputs.n; i++)
 		if (strcmp(o->outputs.v[i], "-"))
 			ret = check_writable(o->outputs.v[i], err);
+	if (!ret && o->per_process)
+		ret = check_directory(o->per_process, err);
 	if (!ret && !o->outputs.n && !o->per_process && access(".", W_OK | X_OK))
 		ret = error_set(err, -errno, "cannot write into the current directory: %s", strerror(errno));
 	return ret;

@@ -223,10 +223,18 @@ static int read_thread_maps(int32_t pid, mapping_fn *fn, void *ctx)
 	return ret;
 }
 
-char *proc_read_exe(int32_t pid)
+char *proc_program_path(const char *path, size_t n)
 {
 	static const char deleted[] = " (deleted)";
 	const size_t d = sizeof(deleted) - 1;
+
+	if (n > d && !memcmp(path + n - d, deleted, d))
+		n -= d;
+	return xstrndup(path, n);
+}
+
+char *proc_read_exe(int32_t pid)
+{
 	char link[32], path[4096];
 	ssize_t n;
 
@@ -234,9 +242,7 @@ char *proc_read_exe(int32_t pid)
 	n = readlink(link, path, sizeof(path));
 	if (n <= 0 || (size_t)n == sizeof(path))
 		return NULL;
-	if ((size_t)n > d && !memcmp(path + n - d, deleted, d))
-		n -= d;
-	return xstrndup(path, n);
+	return proc_program_path(path, n);
 }
 
 int proc_read_maps(int32_t pid, mapping_fn *fn, void *ctx)

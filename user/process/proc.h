@@ -35,6 +35,8 @@ bool proc_ended(const struct proc_stat *stat);
 /* 0 or a negative errno; -ESRCH when there is no such process. */
 int proc_read_stat(int32_t pid, struct proc_stat *ret);
 int proc_start_tick(int32_t pid, uint64_t *ret);
+/* A program's path as the kernel prints it, without the " (deleted)" of one that has no name any more. To be freed. */
+char *proc_program_path(const char *path, size_t n);
 /* Path of the program as the process sees it, to be freed; NULL when it cannot be told. */
 char *proc_read_exe(int32_t pid);
 /*

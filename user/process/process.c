@@ -187,7 +187,7 @@ static void on_mmap(struct process_table *t, const struct process_event *e)
 		return;
 	/* execve() maps the program first, before its interpreter and libraries. */
 	if (e->mmap.executable && !p->exe && p->born && like.path[0] == '/')
-		p->exe = xstrdup(like.path);
+		p->exe = proc_program_path(like.path, strlen(like.path));
 	if (e->mmap.executable)
 		mappings_add(&t->hooks, p, &like, e->time);
 	else
@@ -376,8 +376,11 @@ int process_table_scan(struct process_table *t, int32_t pid)
 static bool has_ended(const struct process *p)
 {
 	struct proc_stat stat;
+	int ret = proc_read_stat(p->pid, &stat);
 
-	return proc_read_stat(p->pid, &stat) || proc_ended(&stat) || (p->start_tick && stat.start_tick != p->start_tick);
+	if (ret)
+		return ret == -ESRCH; /* and not when we are out of descriptors */
+	return proc_ended(&stat) || (p->start_tick && stat.start_tick != p->start_tick);
 }
 
 /* Marks what the side-band would have told: who runs no more. */
