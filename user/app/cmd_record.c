@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define WATCH_PAUSE_NS (5 * NS_PER_MS) /* between two looks at the side-band: bounds our cost under a storm of execs */
+#define PARSERS_NS (60 * NS_PER_SEC) /* what of the files is not read after this time has no names */
 #define MAX_FOLLOWED 65536 /* processes of a command that are alive at one time; above it, told as a warning */
 
 struct run {
@@ -198,9 +199,14 @@ static int start(struct run *r, struct error *err)
 		.kernel = !o->user_only,
 		.user = !o->kernel_only,
 	};
+	struct symbolizer_options names = {
+		.full_names = o->full_names,
+		.all_debug_info = true,
+		.patience_ns = PARSERS_NS,
+	};
 	int ret;
 
-	r->collector = collector_new(&so, err);
+	r->collector = collector_new(&so, &names, err);
 	if (!r->collector)
 		return err->code;
 	ret = add_targets(r, err);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "symbolize/parse.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -59,6 +60,8 @@ int main(int argc, char **argv)
 	const struct command *c = find(word);
 	int status;
 
+	if (parse_is_wanted(argc, argv))
+		return parse_main();
 	occupy_closed_streams();
 	if (c)
 		status = c->run(argc - 1, argv + 1);

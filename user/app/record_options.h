@@ -15,7 +15,7 @@ struct record_options {
 	char **command; /* argv of `-- COMMAND`, NULL-terminated; NULL otherwise */
 	VEC(const char *) outputs; /* "-": folded on stdout */
 	const char *per_process; /* directory, or NULL */
-	bool threads, pid_roots, user_only, kernel_only, no_inline, quiet, verbose;
+	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, quiet, verbose;
 };
 
 /* Returns 0, or an exit status after telling the user what is wrong. */

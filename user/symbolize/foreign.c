@@ -20,24 +20,28 @@ static int regular_only(int fd, struct stat *st)
 	return -EACCES;
 }
 
-int foreign_find(const char *root, const char *path, bool cached, struct stat *st)
+int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st)
 {
-	auto_close int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct open_how how = {
 		.flags = O_PATH | O_CLOEXEC,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (cached ? RESOLVE_CACHED : 0),
 	};
 	int fd = -1;
 
-	if (dir < 0)
-		return -errno;
 	/* A look-up within the caches gives up as well when something changed under it: it is worth a second try. */
 	for (int i = 0; i < 2 && fd < 0; i++) {
-		fd = syscall(SYS_openat2, dir, path, &how, sizeof(how));
+		fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
 		if (fd < 0 && errno != EAGAIN)
 			break;
 	}
 	return regular_only(fd, st);
+}
+
+int foreign_find(const char *root, const char *path, bool cached, struct stat *st)
+{
+	auto_close int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return dir < 0 ? -errno : foreign_find_below(dir, path, cached, st);
 }
 
 int foreign_find_link(const char *link, struct stat *st)

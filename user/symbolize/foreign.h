@@ -15,6 +15,8 @@
  * automounter is asked: enough for a file that was mapped a moment ago. Else -EAGAIN.
  */
 int foreign_find(const char *root, const char *path, bool cached, struct stat *st);
+/* The same below an open directory. */
+int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st);
 /* The same for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
 int foreign_find_link(const char *link, struct stat *st);
 /* A descriptor to read from, of an O_PATH one, or a negative errno. */

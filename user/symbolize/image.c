@@ -5,18 +5,17 @@
 #include "symbolize/elf_bytes.h"
 #include "symbolize/foreign.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const struct symbol_source *const sources[] = {&symtab_source, &debug_source, &dynsym_source};
-_Static_assert(ARRAY_SIZE(sources) <= IMAGE_TABLES, "an image has room for one table a source");
-
 #define UNUSED_MAX 512			   /* images kept without users: a short-lived program runs again and again */
-#define TABLE_BYTES_MAX (1024ull << 20) /* of all symbol tables; who is over it goes without names */
+#define PARSED_BYTES_MAX (1024ull << 20) /* of all that parsers wrote; who is over it goes without names */
 #define PINS_MAX 16384			   /* descriptors, and no more than half of those we may have */
 
 struct images {
@@ -25,7 +24,7 @@ struct images {
 	struct image *oldest, *newest;
 	size_t unused;
 	size_t pins;
-	uint64_t table_bytes;
+	uint64_t parsed_bytes, serial;
 };
 
 struct images *images_new(void)
@@ -37,23 +36,14 @@ struct images *images_new(void)
 	return all;
 }
 
-static uint64_t symbol_bytes(const struct image *i)
+static void free_parsed(struct images *all, struct image *i)
 {
-	uint64_t n = 0;
-
-	for (size_t t = 0; t < i->n_tables; t++)
-		n += i->tables[t].symtab.symbols.cap * (sizeof(struct symbol) + sizeof(uint32_t)) + i->tables[t].symtab.names.cap;
-	return n;
-}
-
-static void free_tables(struct images *all, struct image *i)
-{
-	all->table_bytes -= symbol_bytes(i);
-	for (size_t t = 0; t < i->n_tables; t++) {
-		symtab_free(&i->tables[t].symtab);
-		vec_free(&i->tables[t].frames.ids);
-	}
-	i->n_tables = 0;
+	all->parsed_bytes -= i->parsed.size;
+	if (i->parsed.bytes)
+		munmap(i->parsed.bytes, i->parsed.size);
+	i->parsed = (struct parser_result){0};
+	vec_free(&i->frames.ids);
+	i->frames.serial = 0;
 }
 
 static bool may_pin(const struct images *all)
@@ -74,7 +64,7 @@ static void unpin(struct images *all, struct image *i)
 
 static void free_image(struct images *all, struct image *i)
 {
-	free_tables(all, i);
+	free_parsed(all, i);
 	unpin(all, i);
 	vec_free(&i->segments);
 	free(i->path);
@@ -221,6 +211,7 @@ static struct image *add(struct images *all, int path_fd, const struct stat *st,
 		return NULL; /* out of descriptors, say: nothing that is worth remembering of the file */
 	i = xcalloc(1, sizeof(*i));
 	i->fd = -1;
+	i->serial = ++all->serial;
 	i->id = *st;
 	i->name = image_name(path);
 	i->path = xasprintf("%.*s%s", (int)(strrchr(path, '/') + 1 - path), path, i->name);
@@ -269,7 +260,7 @@ static struct image *take(struct images *all, int path_fd, const struct stat *st
 		return NULL;
 	if (!i->refs++)
 		leave_unused(all, i);
-	if (!i->loaded && i->fd < 0 && may_pin(all)) {
+	if (i->level < IMAGE_DEBUG_INFO && i->fd < 0 && may_pin(all)) {
 		i->fd = fd;
 		fd = -1;
 		all->pins++;
@@ -322,26 +313,25 @@ bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
 	return false;
 }
 
-/* The file to read from: the one that is pinned, or if there were too many pins what is at its path, if it is the same. */
-static int open_pinned(const struct image *i, const char *root)
+int image_find_file(const struct image *i, const char *root)
 {
 	const char *const roots[] = {root ? root : "/", "/"};
-	int ret = -1;
 
 	if (i->fd >= 0)
-		return foreign_open(i->fd);
-	for (size_t r = 0; r < ARRAY_SIZE(roots) && ret < 0; r++) {
+		return fcntl(i->fd, F_DUPFD_CLOEXEC, 0);
+	for (size_t r = 0; r < ARRAY_SIZE(roots); r++) {
 		struct stat st;
-		auto_close int fd = foreign_find(roots[r], i->path, true, &st);
+		int fd = foreign_find(roots[r], i->path, true, &st);
 
 		if (fd >= 0 && same_file(&st, &i->id))
-			ret = foreign_open(fd);
+			return fd;
+		if (fd >= 0)
+			close(fd);
 	}
-	return ret;
+	return -1;
 }
 
-/* Are the file's contents those that were found behind the mapping? (Its ctime also tells of its deletion.) */
-static bool is_unchanged(const struct image *i, int fd)
+bool image_is_unchanged(const struct image *i, int fd)
 {
 	struct stat st;
 
@@ -349,26 +339,18 @@ static bool is_unchanged(const struct image *i, int fd)
 	       st.st_mtim.tv_nsec == i->id.st_mtim.tv_nsec;
 }
 
-void images_load_symbols(struct images *all, struct image *i, const char *root)
+void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed)
 {
-	struct elf_copy copy;
-
-	if (i->loaded)
+	i->level = level;
+	if (level == IMAGE_DEBUG_INFO)
+		unpin(all, i);
+	if (!parsed)
 		return;
-	i->loaded = true;
-	auto_close int fd = i->segments.n ? open_pinned(i, root) : -1;
-	if (fd >= 0 && !elf_copy_load(&copy, fd, i->id.st_size, ELF_SYMBOLS)) {
-		/* Asked when all is read: rewritten in place before or meanwhile, these are the symbols of other code. */
-		for (size_t s = 0; s < ARRAY_SIZE(sources) && is_unchanged(i, fd); s++) {
-			i->tables[i->n_tables].source = sources[s];
-			i->n_tables += sources[s]->load(&i->tables[i->n_tables].symtab, i, &copy, root);
-		}
-		elf_copy_free(&copy);
-	}
-	unpin(all, i);
-	all->table_bytes += symbol_bytes(i);
-	while (all->table_bytes > TABLE_BYTES_MAX && all->unused)
+	free_parsed(all, i);
+	i->parsed = *parsed;
+	all->parsed_bytes += parsed->size;
+	while (all->parsed_bytes > PARSED_BYTES_MAX && all->unused)
 		forget_oldest(all);
-	if (all->table_bytes > TABLE_BYTES_MAX)
-		free_tables(all, i);
+	if (all->parsed_bytes > PARSED_BYTES_MAX)
+		free_parsed(all, i);
 }

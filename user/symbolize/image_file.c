@@ -246,6 +246,23 @@ static void write_lines(struct file_writer *w, const struct debug_info *d)
 	write_blocks(w, &w->h.lines, &b);
 }
 
+static void write_links(struct file_writer *w, const struct image_file_input *in)
+{
+	begin_section(w, &w->h.links);
+	for (size_t i = 0; i < in->n_links; i++) {
+		const struct image_link_input *l = &in->links[i];
+		struct image_link link = {
+			.kind = l->kind,
+			.name = string_offset(w, l->name),
+			.directory = string_offset(w, l->directory ? l->directory : ""),
+			.id = l->id,
+		};
+
+		buf_add(w->out, &link, sizeof(link));
+	}
+	w->h.links.count = in->n_links;
+}
+
 static uint64_t lowest_address(const merged_symbols *all, const struct debug_info *d)
 {
 	uint64_t lowest = all->n ? all->v[0].start : UINT64_MAX;
@@ -257,14 +274,17 @@ static uint64_t lowest_address(const merged_symbols *all, const struct debug_inf
 	return lowest;
 }
 
-static void write_sections(struct file_writer *w, const merged_symbols *all, const struct debug_info *d)
+static void write_sections(struct file_writer *w, const merged_symbols *all, const struct image_file_input *in)
 {
+	const struct debug_info *d = in->debug;
+
 	write_symbols(w, all);
 	if (d && d->strings) {
 		write_ranges(w, d);
 		write_nodes(w, d);
 		write_lines(w, d);
 	}
+	write_links(w, in);
 	begin_section(w, &w->h.files);
 	w->h.files.count = w->files.n;
 	buf_add(w->out, w->files.v, w->files.n * sizeof(*w->files.v));
@@ -287,7 +307,7 @@ int image_file_build(struct buf *out, const struct image_file_input *in)
 	string_offset(&w, "");
 	*vec_push(&w.files) = 0;
 	buf_add(out, &w.h, sizeof(w.h));
-	write_sections(&w, &all, in->debug);
+	write_sections(&w, &all, in);
 	if (out->n - w.begin > UINT32_MAX || w.strings.n > UINT32_MAX) {
 		buf_truncate(out, w.begin);
 		ret = -EFBIG;
@@ -327,7 +347,8 @@ int image_file_open(struct image_file *f, const void *bytes, size_t size)
 	if (memcmp(h.magic, magic, sizeof(magic)) || h.version != IMAGE_FILE_VERSION || h.size != size)
 		return -EBADMSG;
 	if (!holds(&h, &h.symbols, h.symbols.count * (uint64_t)sizeof(struct image_symbol)) ||
-	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.strings, h.strings.count) ||
+	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.links, h.links.count * (uint64_t)sizeof(struct image_link)) ||
+	    !holds(&h, &h.strings, h.strings.count) ||
 	    !holds(&h, &h.ranges, blocks_of(&h.ranges) * (uint64_t)sizeof(struct block_entry)) ||
 	    !holds(&h, &h.nodes, blocks_of(&h.nodes) * (uint64_t)sizeof(struct block_entry)) ||
 	    !holds(&h, &h.lines, blocks_of(&h.lines) * (uint64_t)sizeof(struct block_entry)))
@@ -527,4 +548,15 @@ size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_
 uint32_t image_file_keys(const struct image_file *f)
 {
 	return f->h.symbols.count + f->h.nodes.count;
+}
+
+bool image_file_link(const struct image_file *f, uint32_t i, struct image_link_input *ret)
+{
+	struct image_link l;
+
+	if (i >= f->h.links.count)
+		return false;
+	memcpy(&l, f->bytes + f->h.links.offset + i * sizeof(l), sizeof(l));
+	*ret = (struct image_link_input){l.kind, string_at(f, l.name), string_at(f, l.directory), l.id};
+	return true;
 }

@@ -9,6 +9,7 @@
  *   ranges     from which address on which node has the code (user/elf/debug_info.h)
  *   nodes      functions and expansions; 0 is none
  *   lines      from which address on the code comes from which line
+ *   links      files that the ELF file names, which were not at hand
  *   strings    NUL-terminated text; offset 0 is ""
  *
  * Ranges, nodes and lines are written as differences in LEB128, IMAGE_BLOCK of them a block; in front of the blocks stands an index
@@ -32,11 +33,31 @@ struct image_file_header {
 	char magic[8]; /* "profimg" and NUL */
 	uint32_t version, size; /* of the whole file, in bytes */
 	uint64_t base;		/* addresses below are virtual addresses minus this */
-	struct image_file_section symbols, files, ranges, nodes, lines, strings;
+	struct image_file_section symbols, files, ranges, nodes, lines, links, strings;
 };
 
 struct image_symbol {
 	uint32_t start, size, name; /* address, bytes, offset of the mangled name */
+};
+
+/* A file that the parser would have liked to see: which one is for its reader to find out. */
+enum image_link_kind {
+	IMAGE_LINK_DEBUG, /* .gnu_debuglink: a base name */
+	IMAGE_LINK_ALT,	  /* .gnu_debugaltlink: a path, also relative to the file that names it */
+	IMAGE_LINK_SPLIT, /* a .dwo: a path, also relative to `directory` */
+};
+
+struct image_link {
+	uint32_t kind;
+	uint32_t name, directory; /* offsets of strings; no directory: "" */
+	uint32_t unused;
+	uint64_t id; /* of a split unit */
+};
+
+struct image_link_input {
+	enum image_link_kind kind;
+	const char *name, *directory; /* directory: or NULL */
+	uint64_t id;
 };
 
 /* What a file is made from. Symbol tables in order of trust: a later one names only what the earlier ones do not. */
@@ -44,6 +65,8 @@ struct image_file_input {
 	const struct symtab *tables;
 	size_t n_tables;
 	const struct debug_info *debug; /* or NULL */
+	const struct image_link_input *links;
+	size_t n_links;
 };
 
 /* Appends the file to `out`. What lies more than 4 GiB above the first symbol is left out. 0 or -EFBIG. */
@@ -68,5 +91,8 @@ struct image_frame {
 /* Frames at a virtual address, innermost first: how many there are; at most `max` of them are stored. 0: no name is known. */
 size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_frame *frames, size_t max);
 uint32_t image_file_keys(const struct image_file *f);
+
+/* Link i; false when there is none. */
+bool image_file_link(const struct image_file *f, uint32_t i, struct image_link_input *ret);
 
 #endif
