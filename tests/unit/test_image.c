@@ -21,7 +21,7 @@
 
 #include "base/file.h"
 #include "elf/elf.h"
-#include "symbolize/image.h"
+#include "symbolize/digest.h"
 
 #define NOBODY 0x3FFFFFFF /* above the highest pid there can be: a process that is gone */
 
@@ -129,14 +129,24 @@ static uint64_t symbol_value(const struct mapped *f, const char *name)
 	return value;
 }
 
+/* With a parser process, which this program is as well. */
+static void digest(struct images *all, struct image *i, const char *root)
+{
+	struct digests *d = digests_new(all);
+
+	assert_true(digests_start(d, i, IMAGE_DEBUG_INFO, root));
+	assert_true(digests_run(d, UINT64_MAX));
+	assert_int_equal(digests_counts(d)->died, 0);
+	assert_int_equal(digests_counts(d)->overran, 0);
+	digests_free(d);
+}
+
 static const char *name_at(const struct image *i, uint64_t vaddr)
 {
-	const struct symbol *s;
+	struct image_frame frames[8];
+	size_t n = i->parsed.bytes ? image_file_find(&i->parsed.file, vaddr, frames, 8) : 0;
 
-	for (size_t t = 0; t < i->n_tables; t++)
-		if ((s = symtab_find(&i->tables[t].symtab, vaddr)))
-			return i->tables[t].symtab.names.v + s->name;
-	return "(none)";
+	return n ? frames[n - 1].name : "(none)";
 }
 
 static bool has_map_files(void)
@@ -175,7 +185,7 @@ static void deleted_file_through_its_mapping(void **state)
 	/* The process is gone before anybody asks for names. */
 	munmap(f.at, f.size);
 	f.size = 0;
-	images_load_symbols(all, i, NULL);
+	digest(all, i, NULL);
 	assert_string_equal(name_at(i, hidden), "hidden");
 	images_release(all, i);
 	images_free(all);
@@ -267,8 +277,8 @@ static void text_file_has_no_addresses(void **state)
 	map(&f, "fixture.c");
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
-	images_load_symbols(all, i, NULL);
-	assert_int_equal(i->n_tables, 0);
+	digest(all, i, NULL);
+	assert_null(i->parsed.bytes);
 	assert_false(image_vaddr(i, 0, &vaddr));
 	images_release(all, i);
 	images_free(all);
@@ -287,8 +297,8 @@ static void cut_after_it_was_opened(void **state)
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
 	assert_int_equal(truncate(f.m.path, 100), 0);
-	images_load_symbols(all, i, NULL);
-	assert_int_equal(i->n_tables, 0);
+	digest(all, i, NULL);
+	assert_null(i->parsed.bytes);
 	images_release(all, i);
 	images_free(all);
 	unmap(&f);
@@ -307,14 +317,14 @@ static void rewritten_in_place(void **state)
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
 	assert_true(shell("cat without_id.so > inplace.so"));
-	images_load_symbols(all, i, NULL);
-	assert_int_equal(i->n_tables, 0);
+	digest(all, i, NULL);
+	assert_null(i->parsed.bytes);
 	/* Mapped anew it is another image. */
 	again = images_open(all, NOBODY, &f.m);
 	assert_non_null(again);
 	assert_ptr_not_equal(again, i);
-	images_load_symbols(all, again, NULL);
-	assert_true(again->n_tables > 0);
+	digest(all, again, NULL);
+	assert_non_null(again->parsed.bytes);
 	images_release(all, i);
 	images_release(all, again);
 	images_free(all);
@@ -334,7 +344,7 @@ static void deleted_after_it_was_opened(void **state)
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
 	assert_int_equal(unlink(f.m.path), 0);
-	images_load_symbols(all, i, NULL);
+	digest(all, i, NULL);
 	assert_string_equal(name_at(i, symbol_value(&f, "hidden")), "hidden");
 	images_release(all, i);
 	images_free(all);
@@ -406,7 +416,7 @@ static void one_image_a_file(void **state)
 	b = images_open(all, NOBODY, &f.m);
 	assert_ptr_equal(a, b);
 	assert_int_equal(open_files(), before + 1);
-	images_load_symbols(all, b, NULL);
+	digest(all, b, NULL);
 	assert_int_equal(open_files(), before);
 	assert_string_equal(name_at(b, symbol_value(&f, "hidden")), "hidden");
 	images_release(all, b);
@@ -443,7 +453,7 @@ static void more_files_than_descriptors(void **state)
 	assert_int_equal(pinned, 32); /* half of those we may have */
 	assert_int_equal(unlink(f.m.path), 0);
 	for (int i = 0; i < 600; i++) {
-		images_load_symbols(all, images[i], NULL);
+		digest(all, images[i], NULL);
 		assert_string_equal(name_at(images[i], hidden), i == 599 ? "(none)" : "hidden");
 		images_release(all, images[i]);
 	}
@@ -463,7 +473,7 @@ static void check_stripped(const char *name, const char *root, uint64_t vaddr, c
 	map(&f, name);
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
-	images_load_symbols(all, i, root);
+	digest(all, i, root);
 	if (strcmp(name_at(i, vaddr), expected))
 		fail_msg("%s: %s, not %s", name, name_at(i, vaddr), expected);
 	images_release(all, i);
@@ -555,8 +565,10 @@ static void names_of_paths(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (parse_is_wanted(argc, argv))
+		return parse_main();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deleted_file_through_its_mapping),
 		cmocka_unit_test(mapping_of_another_file),

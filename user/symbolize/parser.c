@@ -15,9 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define HIGH_FD 64 /* above those of the parser, so that none is overwritten before it is copied */
-
 enum { FDS = PARSE_ROOT_FD + PARSE_ROOTS };
+#define HIGH_FD FDS /* above those of the parser, so that none is overwritten before it is copied */
 
 static int memory_file(const char *name)
 {

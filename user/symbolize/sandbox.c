@@ -84,6 +84,9 @@ static int filter_calls(void)
 		ALLOW(sysinfo),	  /* qsort() asks how much memory there is */
 		ALLOW(exit_group),
 		ALLOW(rt_sigreturn),
+#if SANITIZED
+		ALLOW(sigaltstack), /* when it ends */
+#endif
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 4),
 		LOW(2),
 		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, PROT_EXEC, 1, 0),
