@@ -9,6 +9,10 @@
 
 static const char magic[8] = "profimg";
 
+#define BLOCK_BYTES_MAX (IMAGE_BLOCK * 4 * 10) /* as many numbers as elements have, in LEB128 without padding */
+#define NODE_BYTES_MIN 4
+#define DEPTH_MAX 1024 /* functions expanded into one another; what a forged file has above it is not looked at */
+
 struct block_entry {
 	uint32_t start, offset; /* address of the first element; of its bytes, from the end of the index */
 };
@@ -32,6 +36,7 @@ struct file_writer {
 	struct table by_text;
 	VEC(uint32_t) files;	    /* string offsets */
 	VEC(uint32_t) file_indexes; /* by the debug information's string ids: index + 1 in files */
+	uint32_t *nodes;	    /* by the debug information's node ids: which it is in the file; 0: it has no code and is left out */
 };
 
 static bool same_text(const void *ctx, uint32_t id, const void *key)
@@ -181,6 +186,24 @@ static uint32_t file_index(struct file_writer *w, const struct debug_info *d, ui
 	return w->file_indexes.v[id] - 1;
 }
 
+/* Linkers leave the debug information of functions that they dropped; and an expansion may have been optimized away. */
+static void number_nodes(struct file_writer *w, const struct debug_info *d)
+{
+	uint32_t n = 1;
+
+	w->nodes = xcalloc(d->nodes.n, sizeof(*w->nodes));
+	for (size_t i = 0; i < d->ranges.n; i++)
+		if (fits(w, d->ranges.v[i].start))
+			w->nodes[d->ranges.v[i].node] = 1;
+	for (size_t i = d->nodes.n; i-- > 1;) /* parents stand before their children */
+		if (w->nodes[i])
+			w->nodes[d->nodes.v[i].parent] = 1;
+	w->nodes[0] = 0;
+	for (size_t i = 1; i < d->nodes.n; i++)
+		if (w->nodes[i])
+			w->nodes[i] = n++;
+}
+
 static void write_ranges(struct file_writer *w, const struct debug_info *d)
 {
 	struct blocks b = {0};
@@ -188,6 +211,7 @@ static void write_ranges(struct file_writer *w, const struct debug_info *d)
 
 	for (size_t i = 0; i < d->ranges.n; i++) {
 		const struct debug_range *r = &d->ranges.v[i];
+		uint32_t to = w->nodes[r->node];
 
 		if (!fits(w, r->start))
 			continue;
@@ -197,9 +221,9 @@ static void write_ranges(struct file_writer *w, const struct debug_info *d)
 		}
 		next_element(&b, r->start - w->base);
 		put_uleb(&b.bytes, r->start - w->base - start);
-		put_sleb(&b.bytes, (int64_t)r->node - node);
+		put_sleb(&b.bytes, (int64_t)to - node);
 		start = r->start - w->base;
-		node = r->node;
+		node = to;
 	}
 	write_blocks(w, &w->h.ranges, &b);
 }
@@ -211,9 +235,11 @@ static void write_nodes(struct file_writer *w, const struct debug_info *d)
 	for (size_t i = 0; i < d->nodes.n; i++) {
 		const struct debug_node *n = &d->nodes.v[i];
 
+		if (i && !w->nodes[i])
+			continue;
 		next_element(&b, 0);
 		put_uleb(&b.bytes, string_offset(w, strings_get(d->strings, n->name)));
-		put_uleb(&b.bytes, n->parent ? i - n->parent : 0);
+		put_uleb(&b.bytes, n->parent ? w->nodes[i] - w->nodes[n->parent] : 0);
 		put_uleb(&b.bytes, file_index(w, d, n->call_file));
 		put_uleb(&b.bytes, n->call_line);
 	}
@@ -237,8 +263,9 @@ static void write_lines(struct file_writer *w, const struct debug_info *d)
 		}
 		next_element(&b, l->start - w->base);
 		put_uleb(&b.bytes, l->start - w->base - start);
-		put_sleb(&b.bytes, (int64_t)f - file);
-		put_sleb(&b.bytes, (int64_t)l->line - line);
+		put_sleb(&b.bytes, ((int64_t)l->line - line) * 2 + (f != file));
+		if (f != file)
+			put_sleb(&b.bytes, (int64_t)f - file);
 		start = l->start - w->base;
 		file = f;
 		line = l->line;
@@ -280,6 +307,7 @@ static void write_sections(struct file_writer *w, const merged_symbols *all, con
 
 	write_symbols(w, all);
 	if (d && d->strings) {
+		number_nodes(w, d);
 		write_ranges(w, d);
 		write_nodes(w, d);
 		write_lines(w, d);
@@ -319,6 +347,7 @@ int image_file_build(struct buf *out, const struct image_file_input *in)
 	vec_free(&w.strings);
 	vec_free(&w.string_offsets);
 	vec_free(&w.files);
+	free(w.nodes);
 	vec_free(&w.file_indexes);
 	table_free(&w.by_text);
 	return ret;
@@ -350,7 +379,7 @@ int image_file_open(struct image_file *f, const void *bytes, size_t size)
 	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.links, h.links.count * (uint64_t)sizeof(struct image_link)) ||
 	    !holds(&h, &h.strings, h.strings.count) ||
 	    !holds(&h, &h.ranges, blocks_of(&h.ranges) * (uint64_t)sizeof(struct block_entry)) ||
-	    !holds(&h, &h.nodes, blocks_of(&h.nodes) * (uint64_t)sizeof(struct block_entry)) ||
+	    !holds(&h, &h.nodes, blocks_of(&h.nodes) * (uint64_t)sizeof(struct block_entry) + h.nodes.count * (uint64_t)NODE_BYTES_MIN) ||
 	    !holds(&h, &h.lines, blocks_of(&h.lines) * (uint64_t)sizeof(struct block_entry)))
 		return -EBADMSG;
 	/* Every string ends because the last one does. */
@@ -415,10 +444,11 @@ static struct block_entry entry_at(const struct image_file *f, const struct imag
 static struct reader open_block(const struct image_file *f, const struct image_file_section *s, uint32_t i, uint32_t *n)
 {
 	uint64_t at = s->offset + blocks_of(s) * (uint64_t)sizeof(struct block_entry) + entry_at(f, s, i).offset;
+	uint64_t end = at + BLOCK_BYTES_MAX < f->h.size ? at + BLOCK_BYTES_MAX : f->h.size;
 	uint32_t left = s->count - i * IMAGE_BLOCK;
 
 	*n = left < IMAGE_BLOCK ? left : IMAGE_BLOCK;
-	return at <= f->h.size ? (struct reader){f->bytes + at, f->bytes + f->h.size, false} : (struct reader){0};
+	return at <= end ? (struct reader){f->bytes + at, f->bytes + end, false} : (struct reader){0};
 }
 
 /* The last block that starts at or before `address`; false when there is none. */
@@ -475,9 +505,13 @@ static struct line find_line(const struct image_file *f, uint32_t address)
 	start = entry_at(f, &f->h.lines, block).start;
 	r = open_block(f, &f->h.lines, block, &n);
 	while (n-- && !r.failed && r.at != r.end) {
+		int64_t step;
+
 		start += reader_uleb(&r);
-		file += reader_sleb(&r);
-		number += reader_sleb(&r);
+		step = reader_sleb(&r);
+		number += step >> 1;
+		if (step & 1)
+			file += reader_sleb(&r);
 		if (start > address)
 			break;
 		found = (struct line){file_at(f, file), number};
@@ -529,7 +563,7 @@ size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_
 		return 0;
 	symbol = find_symbol(f, address);
 	line = find_line(f, address);
-	for (at = find_node(f, address); at; at = node.parent) {
+	for (at = find_node(f, address); at && at < f->h.nodes.count && n < DEPTH_MAX; at = node.parent) {
 		node = read_node(f, at);
 		if (!node.parent)
 			break;
@@ -540,7 +574,7 @@ size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_
 	if (symbol != UINT32_MAX)
 		store(frames, max, n++,
 		      (struct image_frame){string_at(f, symbol_at(f, symbol).name), line.file, line.number, symbol, false});
-	else if (at && *node.name)
+	else if (at && at < f->h.nodes.count && *node.name)
 		store(frames, max, n++, (struct image_frame){node.name, line.file, line.number, f->h.symbols.count + at, false});
 	return n;
 }
