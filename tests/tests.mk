@@ -25,6 +25,24 @@ $(B)/libprofile-asan.a: $(TEST_OBJ)
 
 unit-tests: $(TESTS)
 
+# Programs that compare with another implementation, one per tests/oracle/*.c. The system tests run them.
+ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
+
+$(B)/oracle/%: tests/oracle/%.c $(filter-out %/app/main.o,$(OBJ))
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(LDLIBS) -ldw
+
+oracles: $(ORACLES)
+
+# Benchmarks of pure code: build/bench/NAME. tests/bench/run measures the whole program.
+$(B)/bench/%: tests/bench/%.c $(filter-out %/app/main.o,$(OBJ))
+	$(say) BENCH $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $(filter %.c %.o,$^) $(LDLIBS)
+
+bench: $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+
 # Fuzz targets: one program per tests/fuzz/fuzz_*.c (libFuzzer), with everything but main() built by clang. tests/system/fuzz.t
 # runs each for some seconds; for longer: $(B)/fuzz/fuzz_NAME DIRECTORY.
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -51,8 +69,8 @@ fuzzers: $(FUZZERS)
 
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
-	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests fuzzers
+	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests oracles fuzzers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
--include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d)
-.PHONY: unit-tests fuzzers check
+-include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
+.PHONY: unit-tests oracles bench fuzzers check

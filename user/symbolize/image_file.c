@@ -149,12 +149,12 @@ static void write_symbols(struct file_writer *w, const merged_symbols *all)
 /* A section of blocks: its index, then their bytes. */
 struct blocks {
 	struct buf index, bytes;
-	uint32_t n;
+	uint32_t n, per_block;
 };
 
 static void next_element(struct blocks *b, uint32_t start)
 {
-	if (b->n++ % IMAGE_BLOCK == 0) {
+	if (b->n++ % b->per_block == 0) {
 		struct block_entry e = {start, b->bytes.n};
 
 		buf_add(&b->index, &e, sizeof(e));
@@ -206,7 +206,7 @@ static void number_nodes(struct file_writer *w, const struct debug_info *d)
 
 static void write_ranges(struct file_writer *w, const struct debug_info *d)
 {
-	struct blocks b = {0};
+	struct blocks b = {.per_block = IMAGE_BLOCK};
 	uint32_t start = 0, node = 0;
 
 	for (size_t i = 0; i < d->ranges.n; i++) {
@@ -230,7 +230,7 @@ static void write_ranges(struct file_writer *w, const struct debug_info *d)
 
 static void write_nodes(struct file_writer *w, const struct debug_info *d)
 {
-	struct blocks b = {0};
+	struct blocks b = {.per_block = IMAGE_NODE_BLOCK};
 
 	for (size_t i = 0; i < d->nodes.n; i++) {
 		const struct debug_node *n = &d->nodes.v[i];
@@ -248,7 +248,7 @@ static void write_nodes(struct file_writer *w, const struct debug_info *d)
 
 static void write_lines(struct file_writer *w, const struct debug_info *d)
 {
-	struct blocks b = {0};
+	struct blocks b = {.per_block = IMAGE_BLOCK};
 	uint32_t start = 0, file = 0, line = 0;
 
 	for (size_t i = 0; i < d->lines.n; i++) {
@@ -355,9 +355,9 @@ int image_file_build(struct buf *out, const struct image_file_input *in)
 
 /* Reading */
 
-static uint32_t blocks_of(const struct image_file_section *s)
+static uint32_t blocks_of(const struct image_file_section *s, uint32_t per_block)
 {
-	return s->count / IMAGE_BLOCK + !!(s->count % IMAGE_BLOCK);
+	return s->count / per_block + !!(s->count % per_block);
 }
 
 static bool holds(const struct image_file_header *h, const struct image_file_section *s, uint64_t bytes)
@@ -378,9 +378,9 @@ int image_file_open(struct image_file *f, const void *bytes, size_t size)
 	if (!holds(&h, &h.symbols, h.symbols.count * (uint64_t)sizeof(struct image_symbol)) ||
 	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.links, h.links.count * (uint64_t)sizeof(struct image_link)) ||
 	    !holds(&h, &h.strings, h.strings.count) ||
-	    !holds(&h, &h.ranges, blocks_of(&h.ranges) * (uint64_t)sizeof(struct block_entry)) ||
-	    !holds(&h, &h.nodes, blocks_of(&h.nodes) * (uint64_t)sizeof(struct block_entry) + h.nodes.count * (uint64_t)NODE_BYTES_MIN) ||
-	    !holds(&h, &h.lines, blocks_of(&h.lines) * (uint64_t)sizeof(struct block_entry)))
+	    !holds(&h, &h.ranges, blocks_of(&h.ranges, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)) ||
+	    !holds(&h, &h.nodes, blocks_of(&h.nodes, IMAGE_NODE_BLOCK) * (uint64_t)sizeof(struct block_entry) + h.nodes.count * (uint64_t)NODE_BYTES_MIN) ||
+	    !holds(&h, &h.lines, blocks_of(&h.lines, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)))
 		return -EBADMSG;
 	/* Every string ends because the last one does. */
 	if (!h.strings.count || ((const char *)bytes)[h.strings.offset + h.strings.count - 1])
@@ -441,20 +441,20 @@ static struct block_entry entry_at(const struct image_file *f, const struct imag
 }
 
 /* The bytes of block i; *n is how many elements it has. */
-static struct reader open_block(const struct image_file *f, const struct image_file_section *s, uint32_t i, uint32_t *n)
+static struct reader open_block(const struct image_file *f, const struct image_file_section *s, uint32_t per_block, uint32_t i, uint32_t *n)
 {
-	uint64_t at = s->offset + blocks_of(s) * (uint64_t)sizeof(struct block_entry) + entry_at(f, s, i).offset;
+	uint64_t at = s->offset + blocks_of(s, per_block) * (uint64_t)sizeof(struct block_entry) + entry_at(f, s, i).offset;
 	uint64_t end = at + BLOCK_BYTES_MAX < f->h.size ? at + BLOCK_BYTES_MAX : f->h.size;
-	uint32_t left = s->count - i * IMAGE_BLOCK;
+	uint32_t left = s->count - i * per_block;
 
-	*n = left < IMAGE_BLOCK ? left : IMAGE_BLOCK;
+	*n = left < per_block ? left : per_block;
 	return at <= end ? (struct reader){f->bytes + at, f->bytes + end, false} : (struct reader){0};
 }
 
 /* The last block that starts at or before `address`; false when there is none. */
 static bool find_block(const struct image_file *f, const struct image_file_section *s, uint32_t address, uint32_t *ret)
 {
-	uint32_t low = 0, high = blocks_of(s);
+	uint32_t low = 0, high = blocks_of(s, IMAGE_BLOCK);
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
@@ -477,7 +477,7 @@ static uint32_t find_node(const struct image_file *f, uint32_t address)
 	if (!find_block(f, &f->h.ranges, address, &block))
 		return 0;
 	start = entry_at(f, &f->h.ranges, block).start;
-	r = open_block(f, &f->h.ranges, block, &n);
+	r = open_block(f, &f->h.ranges, IMAGE_BLOCK, block, &n);
 	while (n-- && !r.failed && r.at != r.end) {
 		start += reader_uleb(&r);
 		node += reader_sleb(&r);
@@ -503,7 +503,7 @@ static struct line find_line(const struct image_file *f, uint32_t address)
 	if (!find_block(f, &f->h.lines, address, &block))
 		return found;
 	start = entry_at(f, &f->h.lines, block).start;
-	r = open_block(f, &f->h.lines, block, &n);
+	r = open_block(f, &f->h.lines, IMAGE_BLOCK, block, &n);
 	while (n-- && !r.failed && r.at != r.end) {
 		int64_t step;
 
@@ -534,8 +534,8 @@ static struct node read_node(const struct image_file *f, uint32_t i)
 
 	if (i >= f->h.nodes.count)
 		return node;
-	r = open_block(f, &f->h.nodes, i / IMAGE_BLOCK, &n);
-	for (uint32_t skip = i % IMAGE_BLOCK * 4; skip && r.at; skip--)
+	r = open_block(f, &f->h.nodes, IMAGE_NODE_BLOCK, i / IMAGE_NODE_BLOCK, &n);
+	for (uint32_t skip = i % IMAGE_NODE_BLOCK * 4; skip && r.at; skip--)
 		reader_uleb(&r);
 	node.name = string_at(f, r.at ? reader_uleb(&r) : 0);
 	up = r.at ? reader_uleb(&r) : 0;

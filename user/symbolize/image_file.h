@@ -12,8 +12,9 @@
  *   links      files that the ELF file names, which were not at hand
  *   strings    NUL-terminated text; offset 0 is ""
  *
- * Ranges, nodes and lines are written as differences in LEB128, IMAGE_BLOCK of them a block; in front of the blocks stands an index
- * with each block's first address (of nodes: 0) and place, so that a look-up is a binary search and the decoding of one block.
+ * Ranges, nodes and lines are written as differences in LEB128, IMAGE_BLOCK (IMAGE_NODE_BLOCK) of them a block; in front of the blocks
+ * stands an index with each block's first address (of nodes: 0) and place, so that a look-up is a binary search and the decoding of
+ * one block.
  */
 #ifndef SYMBOLIZE_IMAGE_FILE_H
 #define SYMBOLIZE_IMAGE_FILE_H
@@ -23,7 +24,8 @@
 #include "elf/symtab.h"
 
 #define IMAGE_FILE_VERSION 1
-#define IMAGE_BLOCK 32
+#define IMAGE_BLOCK 16
+#define IMAGE_NODE_BLOCK 8 /* found by number, several a look-up */
 
 struct image_file_section {
 	uint32_t offset, count; /* from the file's begin, in bytes; of elements (of strings: bytes) */
