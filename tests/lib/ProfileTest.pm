@@ -33,7 +33,7 @@ sub program {
 	my $source = "tests/programs/$name.c";
 	return $path if -e $path && -M $path <= -M $source && -M $path <= -M 'tests/programs/spin.h';
 	system('mkdir', '-p', $dir) == 0 or die "mkdir $dir";
-	my @flags_all = ('-O2', '-g', '-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer', '-fno-optimize-sibling-calls', '-pthread', @flags);
+	my @flags_all = ('-O2', '-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer', '-fno-optimize-sibling-calls', '-pthread', @flags);
 	system('gcc', @flags_all, '-o', "$path.$$", $source) == 0 or die "cannot build $source";
 	rename("$path.$$", $path) or die "rename $path: $!";
 	return $path;

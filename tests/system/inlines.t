@@ -152,7 +152,7 @@ SKIP: {
 	my $r = run_command(profile_path(), '-f', '-F', 499, '-o', "$dir/x.json", '-o', "$dir/x.pb.gz", '--', $program, 2);
 	is($r->{status}, 0, 'a Rust program: exit status') or diag($r->{err});
 	my @lines = folded($r->{out});
-	for my $name ('clone', 'decode_in_two_steps', 'decode_in_one_step', 'poll', '{async_fn#0}|{closure#0}|{{closure}}') {
+	for my $name ('clone', 'decode_in_two_steps', 'decode_in_one_step', 'poll', '\{async_fn#0\}|\{closure#0\}|\{\{closure\}\}') {
 		cmp_ok(count_matching(qr/;(?:[^;]*::)?(?:$name)(?:<[^;]*>)?(?:_\[i\])?(?:;|$)/, @lines), '>', 0, "a Rust program: $name has frames");
 	}
 	my $slow = count_matching(qr/;(?:[^;]*::)?decode_in_two_steps/, @lines);

@@ -312,6 +312,19 @@ static void loop(struct run *r)
 		fputs("\r\033[K", stderr);
 }
 
+/* What names cost, and where they are missing. */
+static void tell_parsers(const struct run *r)
+{
+	const struct digest_counts *c = collector_parsers(r->collector);
+	struct buf text = {0};
+
+	digest_counts_print(&text, c);
+	log_debug("names: %s", text.v);
+	if (c->died || c->overran)
+		log_warn("some names are missing: %s; -v tells of which files", text.v);
+	buf_free(&text);
+}
+
 static int finish(struct run *r, struct error *err)
 {
 	struct profile *p = collector_profile(r->collector);
@@ -321,6 +334,7 @@ static int finish(struct run *r, struct error *err)
 	collector_stop(r->collector);
 	p->command = title(r);
 	ret = results_write(p, &r->options, r->name, r->pid, &written, err);
+	tell_parsers(r);
 	if (!ret && collector_targets_lost(r->collector))
 		log_warn("%llu child processes were not followed: more than %d were alive at one time",
 			 (unsigned long long)collector_targets_lost(r->collector), MAX_FOLLOWED);

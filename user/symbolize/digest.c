@@ -195,6 +195,7 @@ static int start_parser(struct digests *d)
 	buf_free(&request);
 	d->round++;
 	d->counts.processes += !ret;
+	d->counts.not_started += !!ret;
 	return ret;
 }
 
@@ -261,7 +262,7 @@ static void note_failure(struct digests *d, int code)
 	const char *path = d->image->path;
 
 	if (code == -ENOEXEC) {
-		d->counts.no_names++;
+		d->counts.nothing++;
 		return;
 	}
 	d->strikes[d->n_strikes++ % STRIKES_KEPT] = strike_of(d->image);
@@ -269,7 +270,8 @@ static void note_failure(struct digests *d, int code)
 		d->counts.overran++;
 	else
 		d->counts.died++;
-	log_debug("no names from %s: its parser %s", path, code == -ETIME ? "took too long" : "died");
+	log_debug("%s of %s: the parser %s", d->debug_info ? "no inlined functions" : "no names", path,
+		  code == -ETIME ? "took too long" : "died");
 }
 
 static void on_parser_end(struct digests *d)
@@ -320,4 +322,21 @@ void digests_free(struct digests *d)
 const struct digest_counts *digests_counts(const struct digests *d)
 {
 	return &d->counts;
+}
+
+void digest_counts_print(struct buf *out, const struct digest_counts *c)
+{
+	const struct {
+		const char *text;
+		uint64_t n;
+	} counts[] = {
+#define X(name, text) {text, c->name},
+		DIGEST_COUNTS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		if (counts[i].n || i < 2)
+			buf_printf(out, "%s=%llu ", counts[i].text, (unsigned long long)counts[i].n);
+	buf_printf(out, "in %.3f s", c->nanoseconds / 1e9);
 }

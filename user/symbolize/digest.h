@@ -8,13 +8,26 @@
 
 #include "symbolize/image.h"
 
-/* What became of the parsers, since the start. */
+/* What became of parsers since the start: one list gives the counters and the words for them. */
+#define DIGEST_COUNTS(X)                                                                                               \
+	X(images, "images")	  /* that something was asked of */                                                    \
+	X(processes, "parsers")	  /* that were run for them */                                                         \
+	X(nothing, "nothing")	  /* there was nothing to read in it */                                                \
+	X(died, "died")		  /* parsers that did */                                                               \
+	X(overran, "overran")	  /* those that took too long */                                                       \
+	X(refused, "refused")	  /* images that were not tried again after that */                                    \
+	X(changed, "changed")	  /* files that did while they were read */                                            \
+	X(not_started, "not-started") /* parsers, for want of descriptors or processes */
+
 struct digest_counts {
-	uint64_t images, processes;
-	uint64_t no_names; /* there was nothing to read in it */
-	uint64_t died, overran, refused, changed; /* refused: because of earlier ones; changed: the file, meanwhile */
-	uint64_t nanoseconds; /* from start to end, of all together */
+#define X(name, text) uint64_t name;
+	DIGEST_COUNTS(X)
+#undef X
+	uint64_t nanoseconds; /* from start to end, of all images together */
 };
+
+/* Appends "images=N parsers=N died=N ... in S s"; of failures those that happened. */
+void digest_counts_print(struct buf *out, const struct digest_counts *c);
 
 struct digests; /* opaque */
 
