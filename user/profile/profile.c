@@ -189,6 +189,16 @@ void profile_clear(struct profile *p)
 	p->accounting = (struct accounting){0};
 }
 
+uint32_t *profile_frame_files(const struct profile *p)
+{
+	uint32_t *files = xcalloc(p->frames.n + 1, sizeof(*files));
+
+	for (size_t i = 1; i < p->nodes.n; i++)
+		if (!files[p->nodes.v[i].frame])
+			files[p->nodes.v[i].frame] = p->locations.v[p->nodes.v[i].location].file;
+	return files;
+}
+
 uint64_t profile_total(const struct profile *p)
 {
 	uint64_t sum = 0;
