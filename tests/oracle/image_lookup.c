@@ -98,7 +98,7 @@ int main(int argc, char **argv)
 	getrusage(RUSAGE_SELF, &own);
 	getrusage(RUSAGE_CHILDREN, &parsers);
 	fprintf(stderr, "image=%zu symbols=%u processes=%llu cold=%.4f warm=%.6f lookups=%zu frames=%llu own_kb=%ld parser_kb=%ld\n",
-		i->parsed.size, i->parsed.file.h.symbols.count, (unsigned long long)digests_counts(d)->processes, cold, warm, list.n,
+		i->parsed.size, i->parsed.file.h.symbols.count, (unsigned long long)digests_counts(d).processes, cold, warm, list.n,
 		(unsigned long long)frames, own.ru_maxrss, parsers.ru_maxrss);
 	for (size_t n = 0; n < list.n; n++)
 		print_frames(&i->parsed.file, list.v[n]);

@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "elf/elf.h"
 #include "symbolize/digest.h"
+#include "symbolize/foreign.h"
 
 #define NOBODY 0x3FFFFFFF /* above the highest pid there can be: a process that is gone */
 
@@ -136,8 +137,8 @@ static void digest(struct images *all, struct image *i, const char *root)
 
 	assert_true(digests_start(d, i, IMAGE_DEBUG_INFO, root));
 	assert_true(digests_run(d, UINT64_MAX));
-	assert_int_equal(digests_counts(d)->died, 0);
-	assert_int_equal(digests_counts(d)->overran, 0);
+	assert_int_equal(digests_counts(d).died, 0);
+	assert_int_equal(digests_counts(d).overran, 0);
 	digests_free(d);
 }
 
@@ -551,6 +552,27 @@ static void debug_file_by_build_id(void **state)
 	buf_free(&id);
 }
 
+static void file_systems_that_may_not_answer(void **state)
+{
+	static const char mounts[] = "23 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw\n"
+				     "28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+				     "130 28 0:44 / /home/a\\040-\\040ext4 rw - fuse.sshfs a@b:/ - ext4 rw\n"
+				     "13 28 0:45 / /net rw shared:3 master:4 - nfs4 server:/x rw\n"
+				     "31 28 0:46 / /tmp rw - tmpfs tmpfs rw\n"
+				     "32 28 0:47 / /x rw - tmpfs2 x rw\n"
+				     "33 28 0:48 / /broken rw\n";
+
+	assert_true(foreign_mount_is_prompt(mounts, 28));
+	assert_true(foreign_mount_is_prompt(mounts, 31));
+	assert_false(foreign_mount_is_prompt(mounts, 13));
+	assert_false(foreign_mount_is_prompt(mounts, 130));
+	assert_false(foreign_mount_is_prompt(mounts, 32));
+	assert_false(foreign_mount_is_prompt(mounts, 33));
+	assert_false(foreign_mount_is_prompt(mounts, 3)); /* not the end of 13 */
+	assert_false(foreign_mount_is_prompt(mounts, 1));
+	assert_false(foreign_mount_is_prompt("", 1));
+}
+
 static void names_of_paths(void **state)
 {
 	static const char *const cases[][2] = {
@@ -584,6 +606,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(more_files_than_descriptors),
 		cmocka_unit_test(debug_link),
 		cmocka_unit_test(debug_file_by_build_id),
+		cmocka_unit_test(file_systems_that_may_not_answer),
 		cmocka_unit_test(names_of_paths),
 	};
 

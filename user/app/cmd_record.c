@@ -315,12 +315,12 @@ static void loop(struct run *r)
 /* What names cost, and where they are missing. */
 static void tell_parsers(const struct run *r)
 {
-	const struct digest_counts *c = collector_parsers(r->collector);
+	const struct digest_counts c = collector_parsers(r->collector);
 	struct buf text = {0};
 
-	digest_counts_print(&text, c);
+	digest_counts_print(&text, &c);
 	log_debug("names: %s", text.v);
-	if (c->died || c->overran)
+	if (c.died || c.overran)
 		log_warn("some names are missing: %s; -v tells of which files", text.v);
 	buf_free(&text);
 }

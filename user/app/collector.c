@@ -276,7 +276,7 @@ struct process *collector_process(struct collector *c, int32_t pid)
 	return process_table_find(c->processes, pid, 0, clock_ns(CLOCK_MONOTONIC));
 }
 
-const struct digest_counts *collector_parsers(const struct collector *c)
+struct digest_counts collector_parsers(const struct collector *c)
 {
 	return symbolizer_counts(c->symbolizer);
 }

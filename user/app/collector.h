@@ -43,7 +43,7 @@ int collector_sideband_fd(const struct collector *c); /* polls readable when col
 uint64_t collector_interval_ns(const struct collector *c);
 struct profile *collector_profile(struct collector *c); /* owned by the collector */
 struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
-const struct digest_counts *collector_parsers(const struct collector *c); /* what names cost, and where there are none */
+struct digest_counts collector_parsers(const struct collector *c); /* what names cost, and where there are none */
 uint64_t collector_targets_lost(const struct collector *c);
 
 #endif

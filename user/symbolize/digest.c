@@ -319,9 +319,12 @@ void digests_free(struct digests *d)
 	free(d);
 }
 
-const struct digest_counts *digests_counts(const struct digests *d)
+struct digest_counts digests_counts(const struct digests *d)
 {
-	return &d->counts;
+	struct digest_counts c = d->counts;
+
+	c.slow = images_slow(d->images);
+	return c;
 }
 
 void digest_counts_print(struct buf *out, const struct digest_counts *c)

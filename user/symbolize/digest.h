@@ -17,6 +17,7 @@
 	X(overran, "overran")	  /* those that took too long */                                                       \
 	X(refused, "refused")	  /* images that were not tried again after that */                                    \
 	X(changed, "changed")	  /* files that did while they were read */                                            \
+	X(slow, "slow-mappings")  /* of files on file systems that may not answer, which are not opened */                   \
 	X(not_started, "not-started") /* parsers, for want of descriptors or processes */
 
 struct digest_counts {
@@ -41,6 +42,6 @@ void digests_free(struct digests *d); /* NULL is fine; ends a parser that runs *
 bool digests_start(struct digests *d, struct image *i, enum image_level level, const char *root);
 /* Goes on until nothing is being digested (true) or `until` (CLOCK_MONOTONIC ns). */
 bool digests_run(struct digests *d, uint64_t until);
-const struct digest_counts *digests_counts(const struct digests *d);
+struct digest_counts digests_counts(const struct digests *d);
 
 #endif

@@ -7,6 +7,7 @@
 #define SYMBOLIZE_FOREIGN_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/stat.h>
 
 /*
@@ -19,6 +20,13 @@ int foreign_find(const char *root, const char *path, bool cached, struct stat *s
 int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st);
 /* The same for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
 int foreign_find_link(const char *link, struct stat *st);
+/*
+ * Will the file system answer when the file is opened and read? Those on disks and in memory do; network file systems and FUSE
+ * answer when others please. `pid`: a process that has it in its mounts.
+ */
+bool foreign_is_prompt(int path_fd, const struct stat *st, int32_t pid);
+/* The same by the text of /proc/PID/mountinfo: is mount `id` there, and of a kind known to answer? Pure. */
+bool foreign_mount_is_prompt(const char *mountinfo, uint64_t id);
 /* A descriptor to read from, of an O_PATH one, or a negative errno. */
 int foreign_open(int path_fd);
 

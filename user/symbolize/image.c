@@ -24,7 +24,7 @@ struct images {
 	struct image *oldest, *newest;
 	size_t unused;
 	size_t pins;
-	uint64_t parsed_bytes, serial;
+	uint64_t parsed_bytes, serial, slow;
 };
 
 struct images *images_new(void)
@@ -249,11 +249,15 @@ static bool is_mapped_file(const struct image *i, const struct mapping *m, bool 
 }
 
 /* A reference to the image of the file at path_fd, which is taken over or closed; NULL if that is not the mapped one. */
-static struct image *take(struct images *all, int path_fd, const struct stat *st, const struct mapping *m, bool by_path)
+static struct image *take(struct images *all, int path_fd, const struct stat *st, int32_t pid, const struct mapping *m, bool by_path)
 {
 	auto_close int fd = path_fd;
 	struct image *i = find(all, st);
 
+	if (!i && !foreign_is_prompt(fd, st, pid)) {
+		all->slow++;
+		return NULL;
+	}
 	if (!i)
 		i = add(all, fd, st, m->path);
 	if (!i || !is_mapped_file(i, m, by_path))
@@ -268,20 +272,20 @@ static struct image *take(struct images *all, int path_fd, const struct stat *st
 	return i;
 }
 
-static struct image *open_path(struct images *all, const char *root, const struct mapping *m)
+static struct image *open_path(struct images *all, const char *root, int32_t pid, const struct mapping *m)
 {
 	struct stat st;
 	int fd = foreign_find(root, m->path, true, &st);
 
-	return fd < 0 ? NULL : take(all, fd, &st, m, true);
+	return fd < 0 ? NULL : take(all, fd, &st, pid, m, true);
 }
 
-static struct image *open_link(struct images *all, const char *link, const struct mapping *m)
+static struct image *open_link(struct images *all, const char *link, int32_t pid, const struct mapping *m)
 {
 	struct stat st;
 	int fd = foreign_find_link(link, &st);
 
-	return fd < 0 ? NULL : take(all, fd, &st, m, false);
+	return fd < 0 ? NULL : take(all, fd, &st, pid, m, false);
 }
 
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m)
@@ -295,14 +299,19 @@ struct image *images_open(struct images *all, int32_t pid, const struct mapping 
 	snprintf(root, sizeof(root), "/proc/%d/root", pid);
 	/* Nearly always the path is as good here as there; with a build id to prove it, that is several times as fast. */
 	if (m->id.build_id_len)
-		i = open_path(all, "/", m);
+		i = open_path(all, "/", pid, m);
 	if (!i)
-		i = open_link(all, link, m);
+		i = open_link(all, link, pid, m);
 	if (!i)
-		i = open_path(all, root, m);
+		i = open_path(all, root, pid, m);
 	if (!i && !m->id.build_id_len)
-		i = open_path(all, "/", m);
+		i = open_path(all, "/", pid, m);
 	return i;
+}
+
+uint64_t images_slow(const struct images *all)
+{
+	return all->slow;
 }
 
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)

@@ -55,6 +55,8 @@ void images_free(struct images *all); /* NULL is fine */
  * the one that is mapped. Opens only regular files and never blocks. Constant time, a few microseconds for a known file.
  */
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m);
+/* How often images_open() gave NULL because the file system might not answer. */
+uint64_t images_slow(const struct images *all);
 void image_ref(struct image *i);
 /* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);

@@ -402,7 +402,7 @@ void symbolize_names(struct symbolizer *s, struct profile *p)
 	s->turn++;
 }
 
-const struct digest_counts *symbolizer_counts(const struct symbolizer *s)
+struct digest_counts symbolizer_counts(const struct symbolizer *s)
 {
 	return digests_counts(s->digests);
 }

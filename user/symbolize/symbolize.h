@@ -39,7 +39,7 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 void symbolize_names(struct symbolizer *s, struct profile *p);
 /* Lets parsers go on that symbolize_names() will want the work of; waits a few milliseconds for them at most. */
 void symbolize_ahead(struct symbolizer *s);
-const struct digest_counts *symbolizer_counts(const struct symbolizer *s);
+struct digest_counts symbolizer_counts(const struct symbolizer *s);
 uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address);
 
 #endif
