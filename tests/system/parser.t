@@ -47,6 +47,7 @@ sub attacked {
 	my ($what, $file, %o) = @_;
 	my $attacker = start_command($o{command} ? @{ $o{command} } : $file);
 	my $victim = start_command(program('split'));
+	wait_for(10, sub { (readlink("/proc/$attacker/exe") // '') =~ /^\Q$dir\E/ }) or die "$what: does not run";
 	$o{after_start}->() if $o{after_start};
 	my $busy = $o{meanwhile} ? fork() : 0;
 	if ($o{meanwhile} && !$busy) { $o{meanwhile}->() while 1 }
@@ -156,6 +157,25 @@ sub named { my (@lines) = @_; return count_matching(qr/;main;work;leaf_(?:sevent
 	is(count_matching(qr/;leaf_\w+;[^;]*printf|;main;__libc/, @lines), 0, 'a forged build id: no names of libc in it');
 	my $perl = run_command($profile, '-f', '-a', '-F', 499, '-d', 1);
 	unlike($perl->{out}, qr/leaf_seventy/, 'a forged build id: no names of it in others');
+}
+SKIP: {
+	# The program runs from a file system that then answers nothing any more.
+	skip('no /dev/fuse or python3', 1) unless -e '/dev/fuse' && have('python3');
+	my $file = make_program('hanging');
+	mkdir("$dir/fuse");
+	my $server = start_command('python3', 'tests/programs/hang.py', $file, "$dir/fuse");
+	if (!wait_for(10, sub { -x "$dir/fuse/program" })) {
+		stop_command($server);
+		skip('FUSE cannot be mounted here', 1);
+	}
+	my ($r) = attacked('a file system that hangs', "$dir/fuse/program", after_start => sub {
+		select(undef, undef, undef, 0.5);
+		spew("$file.hang", '');
+	});
+	like($r->{err}, qr/slow-mappings=[1-9]/, 'a file system that hangs: it is told');
+	unlink("$file.hang");
+	stop_command($server);
+	system('umount', '-l', "$dir/fuse");
 }
 is(stop_command($spinning, 'CONT') & 127, 24, 'a parser taken over: the CPU has an end (SIGXCPU)');
 is(run_command('sh', '-c', 'ps -eo comm= | grep -c "^profile-parser"')->{out}, "0\n", 'no parser is left');
