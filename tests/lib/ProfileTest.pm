@@ -10,7 +10,7 @@ use POSIX ':sys_wait_h';
 use Time::HiRes 'sleep';
 
 our @EXPORT = qw(profile_path program run_command start_command stop_command slurp spew folded accounting total
-	count_matching wait_for scratch need_root have);
+	count_matching parse_image wait_for scratch need_root have);
 
 my %running;    # children to end when the test ends
 
@@ -91,6 +91,23 @@ sub stop_command {
 	waitpid($pid, 0);
 	delete $running{$pid};
 	return $?;
+}
+
+# What a parser process makes of a file, with debug information (user/symbolize/parse.h): the bytes of an image file, or undef.
+sub parse_image {
+	my ($file) = @_;
+	my $dir = scratch();
+	spew("$dir/request", pack('L<L<a20L<', 1, 0, '', 0));
+	my $pid = fork() // die "fork: $!";
+	if (!$pid) {
+		POSIX::close($_) for 0 .. 5;
+		# In the order of the descriptors: request, result, nothing, file, two roots.
+		POSIX::open(@$_) for ["$dir/request", POSIX::O_RDONLY()], ["$dir/image", POSIX::O_WRONLY() | POSIX::O_CREAT(), 0600],
+			['/dev/null', POSIX::O_RDWR()], [$file, POSIX::O_RDONLY()], ['/', POSIX::O_RDONLY()], ['/', POSIX::O_RDONLY()];
+		exec { profile_path() } profile_path(), '--parse-image' or POSIX::_exit(127);
+	}
+	waitpid($pid, 0);
+	return $? ? undef : slurp("$dir/image");
 }
 
 # Polls until the condition holds; false after `seconds`.

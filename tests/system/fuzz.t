@@ -34,7 +34,16 @@ sub make_debug_info_seeds {
 			or die "cannot build a seed: $flags";
 	}
 }
-my %make_seeds = (elf => \&make_elf_seeds, debug_info => \&make_debug_info_seeds);
+# What a parser makes of some of these.
+sub make_image_file_seeds {
+	my ($seeds) = @_;
+	make_debug_info_seeds($dir);
+	for my $file ('_gdwarf_5', '_gdwarf_4') {
+		my $image = parse_image("$dir/$file");
+		ok(defined $image && length($image) > 200, 'a seed for image files') && spew("$seeds/$file", $image);
+	}
+}
+my %make_seeds = (elf => \&make_elf_seeds, debug_info => \&make_debug_info_seeds, image_file => \&make_image_file_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
