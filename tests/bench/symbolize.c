@@ -78,7 +78,7 @@ static void measure(const char *path, const struct elf *elf)
 		return;
 	find = look_up(&f, &t, &frames);
 	printf("%s\n  %zu symbols in %.1f ms, index of %zu KB; DWARF in %.1f ms; image file of %zu KB in %.1f ms\n", path, t.symbols.n, symbols / 1e6,
-	       f.h.symbols.count * sizeof(struct image_symbol) / 1000, dwarf / 1e6, out.n / 1000, image / 1e6);
+	       f.h.symbols.count * IMAGE_SYMBOL_BYTES / 1000, dwarf / 1e6, out.n / 1000, image / 1e6);
 	printf("  look-up: %.0f ns, %.2f frames\n", find / (double)LOOKUPS, frames / (double)LOOKUPS);
 	symtab_free(&t);
 	debug_info_free(&d);

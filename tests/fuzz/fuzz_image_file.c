@@ -40,10 +40,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (uint64_t i = 0; i < 64; i++)
 			find(&f, h.base + i * 37);
 		for (uint32_t i = 0; i < f.h.symbols.count && i < 64; i++) {
-			struct image_symbol s;
+			uint32_t start;
 
-			memcpy(&s, copy + f.h.symbols.offset + i * sizeof(s), sizeof(s));
-			find(&f, h.base + s.start);
+			memcpy(&start, copy + f.h.symbols.offset + i * sizeof(start), sizeof(start));
+			find(&f, h.base + start);
 		}
 		for (uint32_t i = 0; i < 8 && image_file_link(&f, i, &link); i++)
 			if (strlen(link.name) > size || strlen(link.directory) > size)

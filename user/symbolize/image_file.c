@@ -133,16 +133,22 @@ static void write_symbols(struct file_writer *w, const merged_symbols *all)
 {
 	begin_section(w, &w->h.symbols);
 	for (size_t i = 0; i < all->n; i++) {
+		uint32_t start = all->v[i].start - w->base;
+
+		if (!fits(w, all->v[i].start))
+			continue;
+		buf_add(w->out, &start, sizeof(start));
+		w->h.symbols.count++;
+	}
+	for (size_t i = 0; i < all->n; i++) {
 		const struct merged_symbol *s = &all->v[i];
 		struct image_symbol out;
 
 		if (!fits(w, s->start))
 			continue;
-		out.start = s->start - w->base;
 		out.size = s->end - s->start < UINT32_MAX ? s->end - s->start : UINT32_MAX;
 		out.name = string_offset(w, s->name);
 		buf_add(w->out, &out, sizeof(out));
-		w->h.symbols.count++;
 	}
 }
 
@@ -375,7 +381,7 @@ int image_file_open(struct image_file *f, const void *bytes, size_t size)
 	memcpy(&h, bytes, sizeof(h));
 	if (memcmp(h.magic, magic, sizeof(magic)) || h.version != IMAGE_FILE_VERSION || h.size != size)
 		return -EBADMSG;
-	if (!holds(&h, &h.symbols, h.symbols.count * (uint64_t)sizeof(struct image_symbol)) ||
+	if (!holds(&h, &h.symbols, h.symbols.count * (uint64_t)IMAGE_SYMBOL_BYTES) ||
 	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.links, h.links.count * (uint64_t)sizeof(struct image_link)) ||
 	    !holds(&h, &h.strings, h.strings.count) ||
 	    !holds(&h, &h.ranges, blocks_of(&h.ranges, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)) ||
@@ -404,11 +410,19 @@ static const char *file_at(const struct image_file *f, uint64_t i)
 	return string_at(f, offset);
 }
 
+static uint32_t symbol_start(const struct image_file *f, uint32_t i)
+{
+	uint32_t start;
+
+	memcpy(&start, f->bytes + f->h.symbols.offset + i * (uint64_t)sizeof(start), sizeof(start));
+	return start;
+}
+
 static struct image_symbol symbol_at(const struct image_file *f, uint32_t i)
 {
 	struct image_symbol s;
 
-	memcpy(&s, f->bytes + f->h.symbols.offset + i * sizeof(s), sizeof(s));
+	memcpy(&s, f->bytes + f->h.symbols.offset + f->h.symbols.count * (uint64_t)sizeof(uint32_t) + i * (uint64_t)sizeof(s), sizeof(s));
 	return s;
 }
 
@@ -416,27 +430,23 @@ static struct image_symbol symbol_at(const struct image_file *f, uint32_t i)
 static uint32_t find_symbol(const struct image_file *f, uint32_t address)
 {
 	uint32_t low = 0, high = f->h.symbols.count;
-	struct image_symbol s;
 
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (symbol_at(f, middle).start <= address)
+		if (symbol_start(f, middle) <= address)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (!low)
-		return UINT32_MAX;
-	s = symbol_at(f, low - 1);
-	return address - s.start < s.size ? low - 1 : UINT32_MAX;
+	return low && address - symbol_start(f, low - 1) < symbol_at(f, low - 1).size ? low - 1 : UINT32_MAX;
 }
 
 static struct block_entry entry_at(const struct image_file *f, const struct image_file_section *s, uint32_t i)
 {
 	struct block_entry e;
 
-	memcpy(&e, f->bytes + s->offset + i * sizeof(e), sizeof(e));
+	memcpy(&e, f->bytes + s->offset + i * (uint64_t)sizeof(e), sizeof(e));
 	return e;
 }
 

@@ -4,7 +4,7 @@
  * this process or from a cache; and read with every access checked, because the parser that wrote it read foreign bytes.
  *
  *   header     struct image_file_header
- *   symbols    struct image_symbol, ascending and disjoint
+ *   symbols    ascending and disjoint: their addresses (u32), then their struct image_symbol
  *   files      u32: the string of each source file; 0 is none
  *   ranges     from which address on which node has the code (user/elf/debug_info.h)
  *   nodes      functions and expansions; 0 is none
@@ -39,8 +39,9 @@ struct image_file_header {
 };
 
 struct image_symbol {
-	uint32_t start, size, name; /* address, bytes, offset of the mangled name */
+	uint32_t size, name; /* bytes, offset of the mangled name */
 };
+#define IMAGE_SYMBOL_BYTES (sizeof(uint32_t) + sizeof(struct image_symbol))
 
 /* A file that the parser would have liked to see: which one is for its reader to find out. */
 enum image_link_kind {
