@@ -20,7 +20,7 @@ VERSION := 0.1.0
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter \
 	-Wno-sign-compare -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iuser -I. -I$(B) $(CFLAGS)
-LDLIBS := -lbpf -lelf -lz -lzstd -liberty -lm
+LDLIBS := -lbpf -lelf -lz -lzstd -lsqlite3 -liberty -lm
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member \
 	-D__TARGET_ARCH_x86 -Ivmlinux -I. -Ibpf
 
@@ -64,11 +64,21 @@ $(BPF_SKEL): $(B)/sample.bpf.o
 
 $(filter $(B)/user/kernel/%,$(OBJ)): | $(BPF_SKEL)
 
-# Files that are part of the program as bytes: FILE.js becomes a C string body in $(B)/FILE.js.inc
-$(B)/%.inc: %
+# Files that are part of the program as bytes: FILE.js becomes a C string body in $(B)/FILE.js.inc, squeezed. FILE.js.sha256
+# is what a Content-Security-Policy calls it.
+$(B)/%.js.bare: %.js user/render/squeeze.awk
 	@mkdir -p $(@D)
+	$(Q)awk -f user/render/squeeze.awk $< > $@
+$(B)/%.css.bare: %.css
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/^[[:blank:]]*//' -e '/^\/\*.*\*\/$$/d' $< | tr -d '\n' > $@
+$(B)/%.inc: $(B)/%.bare
 	$(Q)od -An -v -tx1 $< | sed 's/ \([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
-$(filter $(B)/user/render/%,$(OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+.PRECIOUS: $(B)/%.bare
+$(B)/%.sha256: $(B)/%.bare
+	$(Q)sha256sum $< | cut -c1-64 | tr a-f A-F | basenc --base16 -d | base64 | sed 's/.*/"sha256-&"/' > $@
+EMBEDDED := $(SCRIPTS:%=$(B)/%.inc) $(B)/user/render/flamegraph.js.sha256
+$(filter $(B)/user/render/%,$(OBJ)): | $(EMBEDDED)
 
 -include $(OBJ:.o=.d) $(B)/sample.bpf.d
 

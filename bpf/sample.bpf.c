@@ -11,16 +11,10 @@
 
 #include "sample.h"
 
-static inline long unwind_read(void *dst, __u32 size, __u64 address)
-{
-	return bpf_probe_read_user(dst, size, (const void *)address);
-}
-#include "unwind.h"
+#include "user_stack.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define PF_KTHREAD 0x00200000 /* linux/sched.h */
-#define USER32_CS 0x23        /* arch/x86/include/asm/segment.h: __USER32_CS */
 #define INDEX_PROBES 8
 
 /* Set by user space before loading. */
@@ -88,54 +82,13 @@ static __u64 whole_periods_late(void *ctx, __u64 now, __u64 period)
 	return (now - due) / period;
 }
 
-struct user_walk {
-	struct sample_record *record;
-	struct unwind_registers state;
-	__u32 frames; /* in record->frames, kernel and user */
-	int end;
-};
-
-static long walk_frame(__u32 i, void *ctx)
-{
-	struct user_walk *w = ctx;
-	__u32 n = w->frames;
-
-	if (n >= SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES)
-		return 1;
-	w->record->frames[n] = w->state.pc;
-	w->frames = n + 1;
-	w->end = unwind_step_frame_pointer(&w->state);
-	return w->end != UNWIND_CONTINUE;
-}
-
-/* Walks from `start` (the registers at the user's last instruction), leaf first. */
-static __always_inline void take_user_stack(struct sample_record *r, struct task_struct *task, struct unwind_registers *start,
-					    __u16 cs)
-{
-	struct user_walk w = {.record = r, .state = *start, .frames = r->kernel_frames, .end = UNWIND_CONTINUE};
-
-	/* No user stack: kernel threads, and kernel-made threads that only borrow an address space. */
-	if (BPF_CORE_READ(task, flags) & PF_KTHREAD || !BPF_CORE_READ(task, mm) || !unwind_is_user_address(start->pc))
-		return;
-	if (cs == USER32_CS) {
-		r->frames[w.frames & 127] = start->pc;
-		r->user_frames = 1;
-		r->end = UNWIND_COMPAT;
-		return;
-	}
-	bpf_loop(SAMPLE_MAX_USER_FRAMES, walk_frame, &w, 0);
-	r->user_frames = w.frames - r->kernel_frames;
-	r->end = w.end == UNWIND_CONTINUE ? UNWIND_TRUNCATED : w.end;
-}
-
 /* Kernel frames when the interrupted code was the kernel's, then the user frames behind them. */
-static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task)
+static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task,
+					bool roomy)
 {
 	/* The context allows whole words only; kernels with FRED (6.9) keep other things above the 16 bits of cs. */
 	__u16 cs = *(const volatile __u64 *)&ctx->regs.cs;
 	bool user_mode = cs & 3; /* the privilege level */
-	struct unwind_registers start;
-	struct pt_regs *regs;
 	long bytes;
 
 	r->kernel_frames = 0;
@@ -147,19 +100,8 @@ static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct 
 		if (bytes > 0 && bytes <= SAMPLE_MAX_KERNEL_FRAMES * 8)
 			r->kernel_frames = bytes / 8;
 	}
-	if (!take_user)
-		return;
-	if (user_mode) {
-		start = (struct unwind_registers){ctx->regs.ip, ctx->regs.sp, ctx->regs.bp};
-		take_user_stack(r, task, &start, cs);
-		return;
-	}
-	regs = (struct pt_regs *)bpf_task_pt_regs(task);
-	/* A system call's number; interrupts and exceptions have -1 (arch/x86/entry/entry_64.S). */
-	if ((__s64)BPF_CORE_READ(regs, orig_ax) >= 0)
-		r->flags = RECORD_AT_SYSCALL;
-	start = (struct unwind_registers){BPF_CORE_READ(regs, ip), BPF_CORE_READ(regs, sp), BPF_CORE_READ(regs, bp)};
-	take_user_stack(r, task, &start, BPF_CORE_READ(regs, cs));
+	if (take_user)
+		take_user_stack(ctx, r, task, user_mode, roomy);
 }
 
 static __always_inline void take_identity(struct sample_record *r, struct task_struct *task, __u64 pid_tgid, __u64 now)
@@ -255,7 +197,7 @@ static __always_inline void record(struct bpf_perf_event_data *ctx, struct sampl
 	}
 	r = (struct sample_record *)(log + word);
 	take_identity(r, task, pid_tgid, now);
-	take_stacks(ctx, r, task);
+	take_stacks(ctx, r, task, word < log_limit_words / 2);
 	aggregate(half, log, index, word);
 	half->counters.recorded++;
 }
@@ -316,5 +258,21 @@ int BPF_PROG(follow_free, struct task_struct *task)
 
 	if (task->pid == task->tgid && is_target(task, tgid))
 		bpf_map_delete_elem(&targets, &tgid);
+	return 0;
+}
+
+/* Which program each process runs, in the kernel's own count. */
+SEC("iter/task")
+int list_processes(struct bpf_iter__task *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct task_record r = {0};
+
+	if (!task || task->pid != task->tgid)
+		return 0;
+	r.start_time = task->start_boottime;
+	r.exec_id = task->self_exec_id;
+	r.tgid = task->tgid;
+	bpf_seq_write(ctx->meta->seq, &r, sizeof(r));
 	return 0;
 }

@@ -24,13 +24,24 @@ enum record_kind { RECORD_STACK = 1 };
 /* Why a user stack ends where it ends. */
 enum unwind_end {
 	UNWIND_NO_USER_STACK, /* a kernel thread */
-	UNWIND_WHOLE,         /* reached an entry frame: the saved frame pointer is 0 */
+	UNWIND_WHOLE,         /* reached the outermost frame of the thread */
 	UNWIND_TRUNCATED,     /* frame limit */
 	UNWIND_FAULT,         /* the frame could not be read */
-	UNWIND_BAD_FRAME,     /* the frame pointer is not aligned, not growing or out of the stack */
-	UNWIND_BAD_RETURN,    /* the return address is no user address */
+	UNWIND_BAD_FRAME,     /* the frame is not aligned, not growing or out of the stack */
+	UNWIND_BAD_RETURN,    /* the return address is none */
 	UNWIND_COMPAT,        /* 32-bit code: only the leaf is kept */
+	UNWIND_NO_PROCESS,    /* the process's mappings are not known yet: only the leaf is kept */
+	UNWIND_NO_MAPPING,    /* the last address kept is in no executable mapping that is known */
+	UNWIND_NO_RULE,	      /* text that the image has no rule for, and no frame pointer */
+	UNWIND_NOT_LOADED,    /* text whose rules are not loaded, and no frame pointer */
+	UNWIND_LOST_REGISTER, /* the rule needs a register that inner frames did not keep */
+	UNWIND_BAD_RULE,      /* a rule that says nothing */
+	UNWIND_EXEC,	      /* inside execve(), which has taken the stack away */
+	UNWIND_ENDS,
 };
+
+/* Of a user frame: the address is of an instruction that was to run next, not a return address behind a call. */
+#define SAMPLE_FRAME_EXACT (1ull << 63)
 
 /* Padded to 8 bytes, then `kernel_frames` and `user_frames` addresses (u64), each leaf first. */
 struct sample_record {
@@ -55,6 +66,13 @@ struct sample_record {
 
 /* `flags` of a record */
 #define RECORD_AT_SYSCALL 1 /* the first user frame is the instruction behind a system call, else the interrupted one */
+/*
+ * The process's mappings were not known yet, or not all of them. In place of user frames stand the registers by DWARF number, and the words from the
+ * stack pointer on: user_frames words together.
+ */
+#define RECORD_RAW 2
+#define SAMPLE_RAW_WORDS 1000 /* of stack, at most */
+#define SAMPLE_RAW_ABOVE 64   /* bytes above where the main thread's stack began: its first frame reads there */
 
 /* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */
 struct sample_slot {
@@ -85,6 +103,13 @@ struct cpu_state {
 	__u64 last_run; /* CLOCK_MONOTONIC ns; the sampler's own memory */
 	struct sample_half half[2];
 	__u8 pad[48]; /* three cache lines: no CPU writes to another's */
+};
+
+/* What the iterator over tasks writes, for each process. */
+struct task_record {
+	__u64 start_time; /* start_boottime of the process */
+	__u64 exec_id;
+	__u32 tgid, pad;
 };
 
 #define CHECK_LAYOUT(cond) _Static_assert(cond, #cond)

@@ -60,13 +60,14 @@ enum unwind_fp {
 	UNWIND_FP_AT_FP,  /* *(frame pointer + fp_offset): functions that realign their stack */
 	UNWIND_FP_REG,	  /* in register number fp_offset: only where registers are live */
 	UNWIND_FP_UNKNOWN, /* lost: frames further out that need it cannot be walked */
+	UNWIND_FP_AT_SP,  /* *(stack pointer + fp_offset), where the CFA is no offset from it */
 };
 
 /* Where the return address is. */
 enum unwind_ra {
 	UNWIND_RA_AT_CFA, /* *(CFA + ra_offset), nearly always -8 on x86-64 */
 	UNWIND_RA_REG,	  /* in register number ra_offset: only where registers are live */
-	UNWIND_RA_END,	  /* undefined: the outermost frame of a thread */
+	UNWIND_RA_END,	  /* undefined: the outermost frame of a thread, whatever else the rule says */
 	UNWIND_RA_NONE,	  /* what no rule kind can express */
 };
 

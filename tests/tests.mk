@@ -13,7 +13,7 @@ $(B)/asan/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 $(filter $(B)/asan/user/kernel/%,$(TEST_OBJ)): | $(BPF_SKEL)
-$(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+$(filter $(B)/asan/user/render/%,$(TEST_OBJ)): | $(EMBEDDED)
 
 $(B)/tests/%: tests/unit/%.c $(B)/libprofile-asan.a
 	$(say) TEST $@
@@ -24,6 +24,15 @@ $(B)/libprofile-asan.a: $(TEST_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 unit-tests: $(TESTS)
+
+# Programs that use parts of the profiler: for the system tests and the benchmarks.
+HELPERS := $(B)/tests/programs/history_writer $(B)/tests/bench/record_history $(B)/tests/bench/history_cost
+$(HELPERS): $(B)/%: %.c $(filter-out $(B)/user/app/main.o,$(OBJ))
+	$(say) LINK $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -o $@ $^ $(LDLIBS)
+
+helpers: $(HELPERS)
 
 # Programs that compare with another implementation, one per tests/oracle/*.c. The system tests run them.
 ORACLES := $(patsubst tests/oracle/%.c,$(B)/oracle/%,$(wildcard tests/oracle/*.c))
@@ -55,7 +64,7 @@ $(B)/fuzz/%.o: %.c
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CLANG) $(ALL_CFLAGS) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(filter $(B)/fuzz/user/kernel/%,$(FUZZ_OBJ)): | $(BPF_SKEL)
-$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(SCRIPTS:%=$(B)/%.inc)
+$(filter $(B)/fuzz/user/render/%,$(FUZZ_OBJ)): | $(EMBEDDED)
 
 $(B)/libprofile-fuzz.a: $(FUZZ_OBJ)
 	$(Q)rm -f $@ && ar rcs $@ $^
@@ -69,8 +78,8 @@ fuzzers: $(FUZZERS)
 
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
-	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests oracles fuzzers
+	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests oracles fuzzers helpers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
-.PHONY: unit-tests oracles bench fuzzers check
+.PHONY: unit-tests oracles bench fuzzers helpers check

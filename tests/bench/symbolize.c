@@ -2,6 +2,7 @@
 /* build/bench/symbolize FILE...: from bytes to an image file and back, each step's best of several times. */
 #include "base/clock.h"
 #include "elf/debug_info.h"
+#include "elf/symtab.h"
 #include "symbolize/image_file.h"
 
 #include <fcntl.h>

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Any bytes as folded stacks: what was read is written and read again, with the same total and the same bytes; the
- * flame graph of it accounts for every sample.
+ * flame graph of it accounts for every sample. Read into a tree, in one piece or many, it comes to the same, and the
+ * tree's flame graph gives the tree's stacks back.
  *
  * Build with clang -fsanitize=fuzzer,address,undefined together with all of user/base, user/profile and user/render
  * (but format.c, which names formats of other folders); run for a minute with -max_total_time=60.
  */
 #include "render/flamegraph.h"
 #include "render/folded.h"
+#include "render/island.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +50,57 @@ static void check_svg(const struct tree *t)
 	buf_free(&svg);
 }
 
+static struct tree *build(const struct profile *p, const char *text, size_t n, size_t piece, struct folded_errors *errors)
+{
+	struct view view = {.process = ALL_PROCESSES};
+	struct tree_builder *b = tree_builder_new(p, &view);
+	struct folded_reader *r = folded_reader_new(p, b);
+
+	for (size_t i = 0; i < n; i += piece)
+		folded_reader_add(r, text + i, n - i < piece ? n - i : piece);
+	folded_reader_end(r, errors);
+	return tree_builder_end(b);
+}
+
+static struct buf folded_of(const struct tree *t)
+{
+	struct buf out = {0};
+
+	buf_puts(&out, "");
+	folded_write(&out, t);
+	return out;
+}
+
+static void require_same(const struct buf *a, const struct buf *b)
+{
+	require(a->n == b->n && !memcmp(a->v, b->v, a->n));
+}
+
+static void check_tree(const char *text, size_t n)
+{
+	struct view view = {.process = ALL_PROCESSES};
+	struct profile *p = profile_new();
+	struct folded_errors errors, again;
+	struct tree *t = build(p, text, n, n ? n : 1, &errors), *u = build(p, text, n, 5, &again), *v;
+	struct buf first = folded_of(t), second = folded_of(u), third, svg = {0};
+
+	require_same(&first, &second);
+	require(errors.lines == again.lines && errors.first == again.first && errors.differential == again.differential);
+	flamegraph_write(&svg, t, &flamegraph_defaults);
+	v = island_tree(p, &view, svg.v, svg.n, NULL);
+	require(v);
+	third = folded_of(v);
+	require_same(&first, &third);
+	tree_free(t);
+	tree_free(u);
+	tree_free(v);
+	buf_free(&first);
+	buf_free(&second);
+	buf_free(&third);
+	buf_free(&svg);
+	profile_free(p);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct folded_errors errors;
@@ -63,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	folded_write(&second, u);
 	require(first.n == second.n && (!first.n || !memcmp(first.v, second.v, first.n)));
 	check_svg(t);
+	check_tree((const char *)data, size);
 	buf_free(&first);
 	buf_free(&second);
 	tree_free(t);

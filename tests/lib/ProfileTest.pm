@@ -9,8 +9,8 @@ use File::Temp 'tempdir';
 use POSIX ':sys_wait_h';
 use Time::HiRes 'sleep';
 
-our @EXPORT = qw(profile_path program run_command start_command stop_command slurp spew folded accounting total
-	count_matching parse_image wait_for scratch need_root have);
+our @EXPORT = qw(profile_path program run_command start_command stop_command wait_command slurp spew folded accounting total
+	count_matching parse_image wait_for scratch need_root have flamegraph_pl);
 
 my %running;    # children to end when the test ends
 
@@ -24,6 +24,13 @@ sub need_root {
 }
 
 sub have { my ($tool) = @_; return (grep { -x "$_/$tool" } split(/:/, $ENV{PATH}), '/usr/sbin', '/sbin') ? 1 : 0 }
+
+# The flamegraph.pl to compare with: $FLAMEGRAPH_PL, the one on PATH, or one that a Debian package brings along.
+sub flamegraph_pl {
+	return (grep { defined && -r } $ENV{FLAMEGRAPH_PL}, (map { "$_/flamegraph.pl" } split(/:/, $ENV{PATH})),
+		glob('/usr/lib/*/rubygems-integration/*/gems/stackprof-*/vendor/FlameGraph/flamegraph.pl'),
+		'/usr/share/perl5/Devel/NYTProf/flamegraph.pl')[0];
+}
 
 # Builds tests/programs/NAME.c once and returns the path of the program. More flags make another program.
 sub program {
@@ -108,6 +115,14 @@ sub parse_image {
 	}
 	waitpid($pid, 0);
 	return $? ? undef : slurp("$dir/image");
+}
+
+# Waits for a command to end by itself: its exit status, or 128 + signal.
+sub wait_command {
+	my ($pid) = @_;
+	waitpid($pid, 0);
+	delete $running{$pid};
+	return $? & 127 ? 128 + ($? & 127) : $? >> 8;
 }
 
 # Polls until the condition holds; false after `seconds`.

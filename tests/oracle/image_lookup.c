@@ -6,6 +6,7 @@
  */
 #include "base/clock.h"
 #include "symbolize/digest.h"
+#include "symbolize/parse.h"
 
 #include <stdio.h>
 #include <string.h>

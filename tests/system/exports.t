@@ -11,7 +11,7 @@ use Test::More;
 need_root();
 my $profile = profile_path();
 my $dir = scratch();
-my $r = run_command($profile, '-F', 499, (map { ('-o', "$dir/x.$_") } 'folded', 'svg', 'pb.gz', 'json'), '--per-process', "$dir/each",
+my $r = run_command($profile, '-F', 499, (map { ('-o', "$dir/x.$_") } 'folded', 'svg', 'html', 'pb.gz', 'json'), '--per-process', "$dir/each",
 	'--', 'sh', '-c', program('split') . ' 1; ' . program('burn') . ' 300');
 is($r->{status}, 0, 'exit status') or diag($r->{err});
 my @lines = folded(slurp("$dir/x.folded"));
@@ -104,6 +104,14 @@ sub decode {
 SKIP: {
 	skip('no xmllint', 1) unless have('xmllint');
 	is(run_command('xmllint', '--noout', "$dir/x.svg")->{status}, 0, 'SVG is well-formed');
+}
+# All frames are in the picture, whatever is drawn; its thread frames, there to choose from, are not in the stacks.
+is(run_command($profile, 'flame', '--extract', "$dir/x.$_")->{out}, slurp("$dir/x.folded"), "$_: every stack is in it") for qw(svg html);
+{
+	my $still = run_command($profile, '-q', '--static', '-F', 499, '-o', "$dir/still.svg", '--', program('burn'), 300);
+	is($still->{status}, 0, '--static');
+	unlike(slurp("$dir/still.svg"), qr{<script|class="island"}, '--static: neither script nor data');
+	like(slurp("$dir/still.svg"), qr{<title>burn\n[\d,]+ samples, }, '--static: tooltips');
 }
 {
 	my $sum = 0;

@@ -43,7 +43,35 @@ sub make_image_file_seeds {
 		ok(defined $image && length($image) > 200, 'a seed for image files') && spew("$seeds/$file", $image);
 	}
 }
-my %make_seeds = (elf => \&make_elf_seeds, debug_info => \&make_debug_info_seeds, image_file => \&make_image_file_seeds);
+
+# Call frame information of every kind: a file with .eh_frame, one with .debug_frame, and the bare sections as the target takes them.
+sub make_eh_frame_seeds {
+	my ($seeds) = @_;
+	for my $section ('.eh_frame', '.debug_frame') {
+		spew("$dir/frames.S", ".cfi_sections $section\n" . slurp('tests/programs/frames.S'));
+		my $file = "$seeds/file$section";
+		my $r = run_command('gcc', '-nostdlib', '-static', '-Wl,-z,noseparate-code', '-o', $file, "$dir/frames.S");
+		die "cannot build a seed: $r->{err}" if $r->{status};
+		system('objcopy', "--dump-section=$section=$dir/section", $file, '/dev/null') == 0 or die 'objcopy';
+		spew("$seeds/bare$section", ($section eq '.eh_frame' ? "\0" : "\1") . slurp("$dir/section"));
+	}
+}
+
+# A window without dictionary: version, flags, seven counts, nothing of seven kinds, a measurement, no samples; one that has
+# something of everything, the string [x+0x13] too; and a dictionary before the same.
+sub make_window_seeds {
+	my ($seeds) = @_;
+	my $some = "\x01\x00" . "\0" x 7 . "\x02\x01\x01\x03xa/b" . "\x01\x02\x01" . "\x01\x01\x20"
+		. "\x01\x02\x06" . "\x01\x06\x00\x01" . "\x01\x01\x00\x02"
+		. "\x01\x0e\x02\x01" . "\x00" x 7 . "\x01\x00\x02\x01";
+	my $measurement = "\x05\x09\x0a\x00\x00\x04\x02\x00\x02\x00";
+	spew("$seeds/empty", "\0\x01\x00" . "\0" x 15 . $measurement . "\0");
+	spew("$seeds/some", "\0" . $some . $measurement . "\x01\x00\x02\x01");
+	my $dictionary = "\x01\x01" . substr($some, 2);
+	spew("$seeds/both", chr(length($dictionary)) . $dictionary . "\x01\x00\x04\x02\x02\x01\x02\x01\x01" . "\0" x 8 . $measurement . "\x01\x00\x02\x01");
+}
+my %make_seeds = (elf => \&make_elf_seeds, eh_frame => \&make_eh_frame_seeds, window => \&make_window_seeds,
+	debug_info => \&make_debug_info_seeds, image_file => \&make_image_file_seeds);
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {

@@ -90,20 +90,26 @@ static void assert_has(const struct buf *svg, const char *part)
 
 static void boxes_have_their_samples_and_places(void **state)
 {
-	struct buf svg = draw_text("a;b 30\na;c;d_[k] 10\na;c 20\nz 40\n", NULL);
+	struct flamegraph_options o = flamegraph_defaults;
+	struct buf svg;
 
-	/* all 100; a 60 at 0, z 40 at 60; b 30 at 0, c 30 at 30 with 20 of its own; d 10 at 30. */
-	assert_has(&svg, "data-v=\"0 100\"><title>all\n100 samples, 100.00% \xC2\xB7 self 0, 0.00%</title><rect "
-			 "x=\"0%\" width=\"100%\"");
-	assert_has(&svg, "data-v=\"0 60\"><title>a\n60 samples, 60.00% \xC2\xB7 self 0, 0.00%</title><rect x=\"0%\" "
-			 "width=\"60%\"");
-	assert_has(&svg, "data-v=\"60 40\"><title>z\n40 samples, 40.00% \xC2\xB7 self 40, 40.00%</title><rect "
-			 "x=\"60%\" width=\"40%\"");
-	assert_has(&svg, "data-v=\"0 30\"><title>b\n");
-	assert_has(&svg, "data-v=\"30 30\"><title>c\n30 samples, 30.00% \xC2\xB7 self 20, 20.00%");
-	assert_has(&svg, "data-v=\"30 10\"><title>d\nkernel \xC2\xB7 10 samples, 10.00%");
-	assert_int_equal(occurrences(svg.v, "data-v="), 6);
-	assert_has(&svg, "100 samples, all shown");
+	/* all 100; a 60 at 0, z 40 at 60; b 30 at 0, c 30 at 30 with 20 of its own; d 10 at 30. 1000 pixels: 10 a sample. */
+	o.width = 1032;
+	o.no_script = true;
+	svg = draw_text("a;b 30\na;c;d_[k] 10\na;c 20\nz 40\n", &o);
+	assert_has(&svg, "<rect class=\"o\" x=\"0\" y=\"54\" width=\"1000\" height=\"17\"><title>all\n100 samples, 100.00%, self 0");
+	assert_has(&svg, "<rect class=\"o\" x=\"0\" y=\"36\" width=\"600\" height=\"17\"><title>a\n60 samples, 60.00%, self 0");
+	assert_has(&svg, "<rect class=\"o\" x=\"600\" y=\"36\" width=\"400\" height=\"17\"><title>z\n40 samples, 40.00%, self 40");
+	assert_has(&svg, "<rect class=\"o\" x=\"0\" y=\"18\" width=\"300\" height=\"17\"><title>b\n30 samples");
+	assert_has(&svg, "<rect class=\"o\" x=\"300\" y=\"18\" width=\"300\" height=\"17\"><title>c\n30 samples, 30.00%, self 20");
+	assert_has(&svg, "<rect class=\"o\" x=\"300\" y=\"0\" width=\"100\" height=\"17\"><title>d\n10 samples");
+	/* The box itself: a pixel smaller on each side, its stroke makes up for it; a pixel of air at the right. */
+	assert_has(&svg, "M301 1h97v15H301z");
+	assert_has(&svg, "<text x=\"304\" y=\"12\">d</text>");
+	assert_int_equal(occurrences(svg.v, "class=\"o\""), 6);
+	assert_has(&svg, ">100 samples, all shown</text>");
+	assert_int_equal(occurrences(svg.v, "<script"), 0);
+	assert_int_equal(occurrences(svg.v, "island"), 0);
 	buf_free(&svg);
 }
 
@@ -112,17 +118,17 @@ static void narrow_frames_are_counted(void **state)
 	struct flamegraph_options o = flamegraph_defaults;
 	struct buf svg;
 
-	/* 1168 px for 10,000 samples: 1 px is 8.56, so 9 samples are the least, which are 1.05 px. b and c have no box.
-	 */
+	/* 1168 px for 10,000 samples: 1 px is 8.56, so 9 samples are the least, which are 1.05 px. b and c have no box. */
 	o.min_width = 1;
+	o.no_script = true;
 	svg = draw_text("a 9998\nb 1\nc 1\n", &o);
 	assert_has(&svg, "10,000 samples = 9,998 shown + 2 in 2 frames narrower than 1.05 px");
-	assert_int_equal(occurrences(svg.v, "data-v="), 2);
+	assert_int_equal(occurrences(svg.v, "class=\"o\""), 2);
 	buf_free(&svg);
 	o.min_width = 0;
 	svg = draw_text("a 9998\nb 1\nc 1\n", &o);
 	assert_has(&svg, "10,000 samples, all shown");
-	assert_int_equal(occurrences(svg.v, "data-v="), 4);
+	assert_int_equal(occurrences(svg.v, "class=\"o\""), 4);
 	buf_free(&svg);
 }
 
@@ -136,12 +142,33 @@ static void narrow_neighbours_share_a_box(void **state)
 		buf_printf(&folded, "r;x%02d;y 1\n", i);
 	buf_puts(&folded, "r;a 450\nr;z 450\n");
 	o.min_width = 2; /* 1000 samples on 1168 px: 2 samples */
+	o.no_script = true;
 	svg = draw_text(folded.v, &o);
-	assert_has(&svg, "class=\"folded\" data-v=\"450 100\"");
+	assert_has(&svg, "x=\"525.6\" y=\"0\" width=\"116.8\" height=\"17\"><title>(frames too narrow to draw)\n100 samples, 10.00%");
 	assert_has(&svg, "1,000 samples = 900 shown + 100 in 200 frames narrower than 2.33 px");
-	assert_int_equal(occurrences(svg.v, "data-v="), 5);
+	assert_int_equal(occurrences(svg.v, "class=\"o\""), 5);
 	buf_free(&folded);
 	buf_free(&svg);
+}
+
+static void highlights_have_their_colour_and_share(void **state)
+{
+	struct patterns *patterns = patterns_new();
+	struct view view = {.process = ALL_PROCESSES, .patterns = patterns};
+	struct profile *p = read_text("a;alloc 30\na;alloc;alloc 20\nb 50\n");
+	struct buf svg = {0};
+	struct tree *t;
+
+	assert_int_equal(patterns_add(patterns, PATTERN_HIGHLIGHT, "^alloc=heap <&>", NULL), 0);
+	t = tree_new(p, &view);
+	flamegraph_write(&svg, t, &flamegraph_defaults);
+	assert_has(&svg, "<path class=\"h0\" d=\"M1 ");
+	assert_has(&svg, "<rect class=\"h0\" x=\"0\"");
+	assert_has(&svg, ">heap &lt;&amp;&gt; 50.00%</text>");
+	buf_free(&svg);
+	tree_free(t);
+	profile_free(p);
+	patterns_free(patterns);
 }
 
 static uint64_t shown(const struct layout *l, const struct tree *t)
@@ -179,7 +206,7 @@ static void every_layout_adds_up(void **state)
 			struct layout l;
 
 			layout_make(&l, t, min, max);
-			assert_true(l.boxes.n <= max);
+			assert_true(l.boxes.n <= max + l.rows);
 			assert_true(shown(&l, t) + l.folded == t->nodes.v[0].total);
 			for (size_t i = 1; i < l.boxes.n; i++) {
 				const struct layout_box *a = &l.boxes.v[i - 1], *b = &l.boxes.v[i];
@@ -251,7 +278,7 @@ static void no_name_can_break_out(void **state)
 		assert_int_equal(occurrences(svg.v, "<script"), 1);
 		assert_int_equal(occurrences(svg.v, "</script"), 1);
 		assert_int_equal(occurrences(svg.v, "<style"), 1);
-		assert_int_equal(occurrences(svg.v, "<svg"), 2);
+		assert_int_equal(occurrences(svg.v, "<svg"), 1);
 		assert_int_equal(occurrences(svg.v, "]]>"), 1);
 		assert_int_equal(occurrences(svg.v, "<image"), 0);
 		assert_int_equal(occurrences(svg.v, "{fill:red}</"), 0);
@@ -276,6 +303,22 @@ static void every_file_is_well_formed(void **state)
 	}
 }
 
+static void a_web_page_carries_its_policy(void **state)
+{
+	struct flamegraph_options o = flamegraph_defaults;
+	struct buf page;
+
+	o.html = true;
+	o.title = "<&";
+	page = draw_text("a 1\n", &o);
+	assert_int_equal(strncmp(page.v, "<!DOCTYPE html>\n", 16), 0);
+	assert_has(&page, "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src &#39;none&#39;; ");
+	assert_has(&page, "<title>&lt;&amp;</title>");
+	assert_has(&page, "script-src &#39;sha256-");
+	assert_int_equal(occurrences(page.v, "<svg"), 1);
+	buf_free(&page);
+}
+
 static void the_script_is_the_same_bytes_in_every_file(void **state)
 {
 	struct buf a = draw_hostile(hostile[0]), b = draw_text("a 1\n", NULL);
@@ -283,6 +326,8 @@ static void the_script_is_the_same_bytes_in_every_file(void **state)
 
 	assert_non_null(script);
 	assert_string_equal(script, strstr(b.v, "<script>"));
+	/* A bound that keeps small pictures small. */
+	assert_true(strstr(script, "]]></script>") - script - strlen("<script><![CDATA[") <= 25000);
 	/* What it must not use to stay that way: names would become markup or code. */
 	assert_null(strstr(script, "innerHTML"));
 	assert_null(strstr(script, "outerHTML"));
@@ -299,7 +344,6 @@ static void without_samples_there_is_still_a_picture(void **state)
 	struct profile *p = profile_new();
 	struct buf svg = draw(p, NULL);
 
-	assert_has(&svg, "data-v=\"0 0\"><title>all\n0 samples, 0.00%");
 	assert_has(&svg, "0 samples, all shown");
 	if (have_xmllint())
 		assert_well_formed(&svg);
@@ -312,8 +356,7 @@ static void counts_up_to_64_bits(void **state)
 	struct buf svg = draw_text("a 9223372036854775808\nb 9223372036854775807\n", NULL);
 
 	assert_has(&svg, "18,446,744,073,709,551,615 samples, all shown");
-	assert_has(&svg, "data-v=\"0 9223372036854775808\"><title>a\n9,223,372,036,854,775,808 samples, 50.00%");
-	assert_has(&svg, "<rect x=\"50%\" width=\"50%\"");
+	assert_has(&svg, "M585 1h581v15H585z"); /* b: the right half of 1168 pixels */
 	buf_free(&svg);
 }
 
@@ -328,8 +371,8 @@ static void deep_stacks_make_no_endless_picture(void **state)
 	svg = draw_text(folded.v, NULL);
 	assert_int_equal(sscanf(strstr(svg.v, "width="), "width=\"%u\" height=\"%u\"", &width, &height), 2);
 	assert_true(height < 16000);
-	assert_has(&svg, "<title>f9999\n");
-	assert_has(&svg, "the deepest stack has 10,000 frames");
+	assert_has(&svg, ">f798</text>");
+	assert_has(&svg, "the deepest stack has 10,000 frames, 799 of them in the picture");
 	if (have_xmllint())
 		assert_well_formed(&svg);
 	buf_free(&folded);
@@ -345,8 +388,8 @@ static void total_and_factor(void **state)
 	o.factor = 10;
 	o.count_name = "ms";
 	svg = draw_text("a 100\n", &o);
-	assert_has(&svg, "data-v=\"0 100\"><title>a\n1,000 ms, 50.00% \xC2\xB7 self 1,000, 50.00%</title><rect "
-			 "x=\"0%\" width=\"50%\"");
+	assert_has(&svg, "M1 1h581v15H1z"); /* a: half of 1168 pixels */
+	assert_has(&svg, ">50.00%</tspan>");
 	assert_has(&svg, "1,000 ms, all shown");
 	buf_free(&svg);
 }
@@ -375,42 +418,47 @@ static double luminance(unsigned rgb)
 	return sum;
 }
 
-static void assert_contrast(const char *css, unsigned text)
+static void assert_contrast(struct buf *css, unsigned text, unsigned expected)
 {
 	unsigned rgb, n = 0;
 
-	for (const char *s = css; (s = strstr(s, "{fill:#")); n++) {
+	for (const char *s = css->v; (s = strstr(s, "{color:#")); n++) {
 		double a, b;
 
-		assert_int_equal(sscanf(s, "{fill:#%6x}", &rgb), 1);
+		assert_int_equal(sscanf(s, "{color:#%6x}", &rgb), 1);
 		s++;
 		a = luminance(rgb) + 0.05;
 		b = luminance(text) + 0.05;
 		if ((a > b ? a / b : b / a) < 4.5)
 			fail_msg("#%06x on #%06x: contrast %.2f", text, rgb, a > b ? a / b : b / a);
 	}
-	assert_int_equal(n, 4 * PALETTE_SHADES + 1);
+	assert_int_equal(n, expected);
+	buf_free(css);
 }
 
+/* Labels are #1f1a17 on a light page and #f3efea on a dark one. */
 static void labels_can_be_read_on_every_colour(void **state)
 {
 	static const char *const names[] = {NULL,   "red",    "orange", "yellow", "green", "aqua",
 					    "blue", "purple", "mem",    "io",     "java"};
-	struct buf svg = draw_text("a 1\n", NULL);
+	static const unsigned text[] = {0x1f1a17, 0xf3efea};
+	struct buf svg = draw_text("a 1\n", NULL), css = {0};
 
-	assert_has(&svg, ".flamegraph .frames text { fill: #1f1a17;");
-	assert_has(&svg, ".flamegraph .frames text { fill: #f3efea }");
+	assert_has(&svg, ".fl .graph text{fill:#1f1a17;");
+	assert_has(&svg, ".fl .graph text{fill:#f3efea}");
 	buf_free(&svg);
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct buf light = {0}, dark = {0};
-
-		assert_non_null(palette_find(names[i]));
-		palette_css(&light, palette_find(names[i]), false);
-		palette_css(&dark, palette_find(names[i]), true);
-		assert_contrast(light.v, 0x1f1a17);
-		assert_contrast(dark.v, 0xf3efea);
-		buf_free(&light);
-		buf_free(&dark);
+	for (int dark = 0; dark < 2; dark++) {
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			assert_non_null(palette_find(names[i]));
+			palette_css(&css, palette_find(names[i]), dark, ~0u);
+			assert_contrast(&css, text[dark], 4 * PALETTE_SHADES + 1);
+		}
+		palette_css_categories(&css, dark);
+		assert_contrast(&css, text[dark], PALETTE_SHADES + PALETTE_STEPS);
+		palette_css_highlights(&css, dark);
+		assert_contrast(&css, text[dark], PALETTE_HIGHLIGHTS);
+		palette_css_changes(&css, dark);
+		assert_contrast(&css, text[dark], 2 * PALETTE_STEPS + 1);
 	}
 	assert_null(palette_find("nosuch"));
 	assert_null(palette_find("hot java"));
@@ -463,6 +511,8 @@ int main(void)
 		cmocka_unit_test(same_samples_give_the_same_bytes),
 		cmocka_unit_test(no_name_can_break_out),
 		cmocka_unit_test(every_file_is_well_formed),
+		cmocka_unit_test(highlights_have_their_colour_and_share),
+		cmocka_unit_test(a_web_page_carries_its_policy),
 		cmocka_unit_test(the_script_is_the_same_bytes_in_every_file),
 		cmocka_unit_test(without_samples_there_is_still_a_picture),
 		cmocka_unit_test(counts_up_to_64_bits),

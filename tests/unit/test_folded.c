@@ -124,7 +124,8 @@ static void reads_what_tools_write(void **state)
 	expect("a;b\t\t12\n  a;c   5  \n", "a;b 12\na;c 5\n", 0, 0);
 	expect("a;b 3.9\na;b 1.\n", "a;b 4\n", 0, 0);
 	expect("a;operator new(unsigned long) 2\n", "a;operator new(unsigned long) 2\n", 0, 0);
-	expect("a;;b 1\n;c 2\nd; 3\n", "[empty];c 2\na;[empty];b 1\nd;[empty] 3\n", 0, 0);
+	/* flamegraph.pl: a name may be empty, but not those at the end of a stack */
+	expect("a;;b 1\n;c 2\nd; 3\ne;;; 4\n", "[empty];c 2\na;[empty];b 1\nd 3\ne 4\n", 0, 0);
 	expect("a 0\n", "", 0, 0);
 	expect("#include;x 4\n", "#include;x 4\n", 0, 0);
 	expect("", "", 0, 0);
@@ -182,7 +183,7 @@ static void lines_that_start_alike(void **state)
 	expect("a;bc;d 1\na;b 2\na;bc 4\na;bc;d;e 8\na;bc;dd 16\na 32\nab 64\na;bc;d 128\n",
 	       "a 32\na;b 2\na;bc 4\na;bc;d 129\na;bc;d;e 8\na;bc;dd 16\nab 64\n", 0, 0);
 	expect("a 1\na;a 2\na;a;a 4\na;a 8\n", "a 1\na;a 10\na;a;a 4\n", 0, 0);
-	expect("a; 1\na 2\na;;b 4\na; 8\n", "a 2\na;[empty] 9\na;[empty];b 4\n", 0, 0);
+	expect("a; 1\na 2\na;;b 4\na; 8\n", "a 11\na;[empty];b 4\n", 0, 0);
 }
 
 static void ten_thousand_deep(void **state)
@@ -268,6 +269,99 @@ static void order_of_input_does_not_matter(void **state)
 	profile_free(q);
 }
 
+/* What a tree of the text is written as; `piece` bytes are read at a time. */
+static void expect_tree(const char *text, size_t piece, const char *written, struct folded_errors *errors)
+{
+	struct profile *p = profile_new();
+	struct view view = {.process = ALL_PROCESSES};
+	struct tree_builder *b = tree_builder_new(p, &view);
+	struct folded_reader *r = folded_reader_new(p, b);
+	struct folded_errors mine;
+	struct buf out = {0};
+	struct tree *t;
+
+	for (size_t n = strlen(text), i = 0; i < n; i += piece)
+		folded_reader_add(r, text + i, n - i < piece ? n - i : piece);
+	folded_reader_end(r, errors ? errors : &mine);
+	t = tree_builder_end(b);
+	assert_true(t->folded);
+	buf_puts(&out, "");
+	folded_write(&out, t);
+	assert_string_equal(out.v, written);
+	buf_free(&out);
+	tree_free(t);
+	profile_free(p);
+}
+
+static void pieces_of_any_size(void **state)
+{
+	static const char text[] = "a;bc;d 1\r\na;b 2\n\n# comment 7\nrubbish\na;bc 4\n  a;bc;d;e 8\nlast 16";
+
+	for (size_t piece = 1; piece <= sizeof(text); piece++) {
+		struct folded_errors errors;
+
+		expect_tree(text, piece, "a;b 2\na;bc 4\na;bc;d 1\na;bc;d;e 8\nlast 16\n", &errors);
+		assert_int_equal(errors.lines, 1);
+		assert_int_equal(errors.first, 5);
+		assert_false(errors.differential);
+	}
+}
+
+/* A tree of folded text gives back what other tools write, though we would not. */
+static void names_of_folded_text_stay_as_they_are(void **state)
+{
+	expect_tree("Web Content;f  1\n", 99, "Web Content;f 1\n", NULL);
+	expect_tree("a;worker 12 300\nb 1\n", 99, "a;worker 12 300\nb 1\n", NULL);
+	expect_tree("a;worker 12;x_[w];y_[1];- 3\na;--;z_[k] 2\n", 99, "a;--;z_[k] 2\na;worker 12;x_[w];y_[1];- 3\n", NULL);
+}
+
+static void two_counts_are_before_and_after(void **state)
+{
+	struct folded_errors errors;
+
+	/* The second line is read again as one that has one count when the last shows that they all do. */
+	expect_tree("a;b 3 5\na;c 0 4\nd 2 0\na;b 1 1\n", 5, "a;b 4 6\na;c 0 4\nd 2 0\n", &errors);
+	assert_true(errors.differential);
+	expect_tree("a;b 3 5\na;c 0 4\nd 2\n", 5, "a;b 3 5\na;c 0 4\nd 2\n", &errors);
+	assert_false(errors.differential);
+	expect_tree("a;b 3 5\nx\n", 5, "a;b 3 5\n", &errors);
+	assert_true(errors.differential);
+	assert_int_equal(errors.first, 2);
+	expect_tree("", 5, "", &errors);
+	assert_false(errors.differential);
+	expect_tree("x\n", 5, "", &errors);
+	assert_false(errors.differential);
+	assert_int_equal(errors.lines, 1);
+}
+
+static void fractions_add_up(void **state)
+{
+	struct folded_errors errors;
+
+	expect_tree("a 1\na 0.25\na;b 0.5\na;b .5\na;c 2.000\nd 0.0009\ne 7.125\n", 3, "a 1.25\na;b 0.5\na;c 2\ne 7.125\n",
+		    &errors);
+	assert_int_equal(errors.lines, 1);
+	expect_tree("a 1.5 2\nb 3 0.75\n", 3, "a 1.5 2\nb 3 0.75\n", NULL);
+	/* Too many for thousandths: such a line is left out, the ones before it stay. */
+	expect_tree("a 18446744073709551615\nb 0.5\n", 99, "a 18446744073709551615\n", &errors);
+	assert_int_equal(errors.first, 2);
+}
+
+static void lines_without_end_are_left_out(void **state)
+{
+	struct folded_errors errors;
+	struct buf text = {0};
+
+	buf_puts(&text, "a 1\n");
+	for (int i = 0; i < 1 << 20; i++)
+		buf_puts(&text, "frame;frame;frame;frame;");
+	buf_puts(&text, "z 5\nb 2\n");
+	expect_tree(text.v, 1 << 16, "a 1\nb 2\n", &errors);
+	assert_int_equal(errors.lines, 1);
+	assert_int_equal(errors.first, 2);
+	buf_free(&text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -284,6 +378,11 @@ int main(void)
 		cmocka_unit_test(ten_thousand_deep),
 		cmocka_unit_test(round_trip_of_any_names),
 		cmocka_unit_test(order_of_input_does_not_matter),
+		cmocka_unit_test(pieces_of_any_size),
+		cmocka_unit_test(names_of_folded_text_stay_as_they_are),
+		cmocka_unit_test(two_counts_are_before_and_after),
+		cmocka_unit_test(fractions_add_up),
+		cmocka_unit_test(lines_without_end_are_left_out),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

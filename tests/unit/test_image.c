@@ -22,6 +22,7 @@
 #include "base/file.h"
 #include "elf/elf.h"
 #include "symbolize/digest.h"
+#include "symbolize/parse.h"
 #include "symbolize/foreign.h"
 
 #define NOBODY 0x3FFFFFFF /* above the highest pid there can be: a process that is gone */

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "elf/debug_info.h"
+#include "elf/symtab.h"
 #include "symbolize/image_file.h"
 
 static uint32_t seed;

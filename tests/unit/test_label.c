@@ -52,6 +52,9 @@ static void then_template_arguments_and_scopes(void **state)
 	expect("std::map<int, std::less<int> >::find(int const&)", 6, "find");
 	expect("core::ops::function::FnOnce::call_once", 20, "…::call_once");
 	expect("a::b<c::d>", 7, "a::b<…>");
+	expect("org/mozilla/javascript/ScriptableObject:.getSlot", 30, "…/ScriptableObject:.getSlot");
+	expect("org/mozilla/javascript/ScriptableObject:.getSlot", 10, "Scriptabl…");
+	expect("net/http.(*conn).serve", 20, "…/http.(*conn).serve");
 	expect("<T as core::fmt::Debug>::fmt", 12, "…::fmt");
 	expect("bool operator<<int>(a, b)", 12, "bool operat…");
 }

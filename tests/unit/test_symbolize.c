@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "process/process.h"
+#include "symbolize/parse.h"
 #include "symbolize/symbolize.h"
 
 struct fixture {

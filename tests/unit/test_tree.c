@@ -188,6 +188,210 @@ static void deep_stacks_need_no_recursion(void **state)
 	profile_free(p);
 }
 
+/* The same stacks under one pattern. */
+static void expect_with(enum pattern_use use, const char *pattern, const char *text, uint64_t left_out)
+{
+	struct profile *p = sample_profile();
+	struct view view = {.process = ALL_PROCESSES, .patterns = patterns_new()};
+	struct tree *t;
+
+	assert_int_equal(patterns_add((struct patterns *)view.patterns, use, pattern, NULL), 0);
+	expect(p, view, text);
+	t = tree_new(p, &view);
+	assert_int_equal(tree_left_out(t), left_out);
+	assert_int_equal(t->nodes.v[0].total + tree_left_out(t), profile_total(p));
+	assert_int_equal(use == PATTERN_IGNORE ? t->ignored : use == PATTERN_FOCUS ? t->unfocused : t->rootless, left_out);
+	tree_free(t);
+	patterns_free((struct patterns *)view.patterns);
+	profile_free(p);
+}
+
+static void hidden_frames_give_way_to_their_callees(void **state)
+{
+	expect_with(PATTERN_HIDE, "^work$", "all:15/0(db:9/5(start:4/4) sh:6/0(main:6/3(i fast:1/1 k sys:2/2)))", 0);
+	expect_with(PATTERN_HIDE, "^(sh|main|start)$", "all:15/0(db:9/9 i fast:1/0(work:1/1) work:5/3(k sys:2/2))", 0);
+	expect_with(PATTERN_HIDE, ".", "all:15/15", 0);
+}
+
+static void focus_keeps_stacks_with_such_a_frame(void **state)
+{
+	expect_with(PATTERN_FOCUS, "sys|fast",
+		    "all:3/0(sh:3/0(main:3/0(i fast:1/0(work:1/1) work:2/0(k sys:2/2))))", 12);
+	expect_with(PATTERN_FOCUS, "^db$", "all:9/0(db:9/5(start:4/4))", 6);
+	expect_with(PATTERN_FOCUS, "nosuch", "all:0/0", 15);
+}
+
+static void stacks_start_at_the_outermost_root(void **state)
+{
+	expect_with(PATTERN_ROOT, "main|work", "all:6/0(main:6/0(i fast:1/0(work:1/1) work:5/3(k sys:2/2)))", 9);
+	expect_with(PATTERN_ROOT, "work", "all:6/0(work:6/4(k sys:2/2))", 9);
+}
+
+static void ignored_stacks_are_counted(void **state)
+{
+	expect_with(PATTERN_IGNORE, "start|sys", "all:9/0(db:5/5 sh:4/0(main:4/0(i fast:1/0(work:1/1) work:3/3)))", 6);
+}
+
+static void patterns_see_no_frames_that_the_view_leaves_out(void **state)
+{
+	struct profile *p = sample_profile();
+	struct view view = {.process = 0, .user_only = true, .patterns = patterns_new()};
+
+	patterns_add((struct patterns *)view.patterns, PATTERN_IGNORE, "^sys$", NULL);
+	expect(p, view, "all:6/0(sh:6/0(main:6/0(i fast:1/0(work:1/1) work:5/5)))");
+	patterns_free((struct patterns *)view.patterns);
+	profile_free(p);
+}
+
+/* Recursion, a label of two patterns, and a frame below its like: each sample counts once a label. */
+static void highlights_count_a_sample_once(void **state)
+{
+	struct profile *p = profile_new();
+	struct patterns *patterns = patterns_new();
+	struct view view = {.process = ALL_PROCESSES, .patterns = patterns};
+	uint32_t t = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
+	struct tree *tree;
+
+	profile_add(p, t, stack(p, "main alloc alloc x alloc"), 1);
+	profile_add(p, t, stack(p, "main alloc"), 2);
+	profile_add(p, t, stack(p, "main free poll alloc"), 4);
+	profile_add(p, t, stack(p, "main poll"), 8);
+	profile_add(p, t, stack(p, "main"), 16);
+	patterns_add(patterns, PATTERN_HIGHLIGHT, "^alloc$=memory", NULL);
+	patterns_add(patterns, PATTERN_HIGHLIGHT, "poll=waiting", NULL);
+	patterns_add(patterns, PATTERN_HIGHLIGHT, "^free$=memory", NULL);
+	patterns_add(patterns, PATTERN_HIGHLIGHT, "nosuch=nothing", NULL);
+	tree = tree_new(p, &view);
+	assert_int_equal(tree->highlights.n, 3);
+	assert_string_equal(tree->highlights.v[0].label, "memory");
+	assert_int_equal(tree->highlights.v[0].samples, 1 + 2 + 4);
+	assert_int_equal(tree->highlights.v[1].samples, 4 + 8);
+	assert_int_equal(tree->highlights.v[2].samples, 0);
+	for (size_t i = 0; i < tree->nodes.n; i++) {
+		const char *name = strings_get(p->strings, tree->nodes.v[i].name);
+		unsigned want = !strcmp(name, "alloc") || !strcmp(name, "free") ? 1 : !strcmp(name, "poll") ? 2 : 0;
+
+		assert_int_equal(tree->nodes.v[i].highlight, want);
+	}
+	tree_free(tree);
+	patterns_free(patterns);
+	profile_free(p);
+}
+
+/* What formats that are no trees get: the frames that the view shows, leaf first, or nothing. */
+static void stacks_of_a_view(void **state)
+{
+	static const char *const want[] = {"work main", "sys work main", "work main", NULL, ""};
+	struct profile *p = sample_profile();
+	struct patterns *patterns = patterns_new();
+	struct view view = {.process = ALL_PROCESSES, .no_inline = true, .patterns = patterns};
+	struct view_stacks *v;
+
+	patterns_add(patterns, PATTERN_IGNORE, "^start$", NULL);
+	patterns_add(patterns, PATTERN_HIDE, "^db$", NULL);
+	v = view_stacks_new(p, &view);
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
+		const uint32_t *frames;
+		struct buf text = {0};
+		size_t n;
+
+		assert_int_equal(view_stacks_get(v, &p->samples.v[i], &frames, &n), want[i] != NULL);
+		if (!want[i])
+			continue;
+		buf_puts(&text, "");
+		for (size_t j = 0; j < n; j++)
+			buf_printf(&text, "%s%s", j ? " " : "", strings_get(p->strings, p->frames.v[frames[j]].name));
+		assert_string_equal(text.v, want[i]);
+		buf_free(&text);
+	}
+	view_stacks_free(v);
+	view_stacks_free(NULL);
+	patterns_free(patterns);
+	profile_free(p);
+}
+
+static void turned_around(void **state)
+{
+	struct profile *p = sample_profile();
+
+	expect(p, (struct view){.process = 0, .reversed = true},
+	       "all:6/0(k sys:2/0(work:2/0(main:2/0(sh:2/2))) "
+	       "work:4/0(i fast:1/0(main:1/0(sh:1/1)) main:3/0(sh:3/3)))");
+	profile_free(p);
+}
+
+/* Builds a tree of "a b c" stacks as they come. */
+static void expect_built(struct view view, const char *const *stacks, const char *text)
+{
+	struct profile *p = profile_new();
+	struct tree_builder *b = tree_builder_new(p, &view);
+	struct buf out = {0};
+	struct tree *t;
+
+	for (; *stacks; stacks++) {
+		char copy[64], *save = NULL;
+
+		snprintf(copy, sizeof(copy), "%s", *stacks);
+		tree_builder_keep(b, 0);
+		for (char *s = strtok_r(copy, " ", &save); s; s = strtok_r(NULL, " ", &save))
+			tree_builder_push(b, strings_add(p->strings, s), 0, FRAME_USER);
+		tree_builder_count(b, 1);
+	}
+	t = tree_builder_end(b);
+	print_node(&out, t, 0);
+	assert_string_equal(out.v, text);
+	buf_free(&out);
+	tree_free(t);
+	profile_free(p);
+}
+
+static void in_order_only_neighbours_are_merged(void **state)
+{
+	static const char *const stacks[] = {"m b x", "m b x", "m a", "m b", "m b x", "m", "m b", "n", "m", NULL};
+
+	expect_built((struct view){.process = ALL_PROCESSES, .in_order = true}, stacks,
+		     "all:9/0(m:7/1(b:2/0(x:2/2) a:1/1 b:2/1(x:1/1) b:1/1) n:1/1 m:1/1)");
+	expect_built((struct view){.process = ALL_PROCESSES}, stacks,
+		     "all:9/0(m:8/2(a:1/1 b:5/2(x:3/3)) n:1/1)");
+}
+
+static void a_builder_keeps_what_stacks_share(void **state)
+{
+	struct profile *p = profile_new();
+	struct view view = {.process = ALL_PROCESSES};
+	struct tree_builder *b = tree_builder_new(p, &view);
+	struct buf out = {0};
+	struct tree *t;
+
+	for (const char *s = "abcd"; *s; s++)
+		tree_builder_push(b, strings_add_n(p->strings, s, 1), 0, FRAME_USER);
+	tree_builder_count(b, 1);
+	tree_builder_keep(b, 2);
+	tree_builder_count(b, 2);
+	tree_builder_push(b, strings_add(p->strings, "x"), 0, FRAME_USER);
+	tree_builder_count(b, 4);
+	tree_builder_count_baseline(b, 100);
+	tree_builder_keep(b, 9);
+	tree_builder_keep(b, 0);
+	tree_builder_count(b, 8);
+	tree_builder_push(b, strings_add(p->strings, "gone"), 0, FRAME_USER);
+	tree_builder_count_baseline(b, 1000);
+	t = tree_builder_end(b);
+	print_node(&out, t, 0);
+	assert_string_equal(out.v, "all:15/8(a:7/0(b:7/2(c:1/0(d:1/1) x:4/4)) gone:0/0)");
+	assert_int_equal(t->baseline[0].total, 1100);
+	assert_int_equal(t->baseline[0].self, 0);
+	for (size_t i = 1; i < t->nodes.n; i++) {
+		const char *name = strings_get(p->strings, t->nodes.v[i].name);
+
+		assert_int_equal(t->baseline[i].total, strchr("abx", *name) ? 100 : *name == 'g' ? 1000 : 0);
+		assert_int_equal(t->baseline[i].self, *name == 'x' ? 100 : *name == 'g' ? 1000 : 0);
+	}
+	buf_free(&out);
+	tree_free(t);
+	profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +406,16 @@ int main(void)
 		cmocka_unit_test(siblings_are_sorted_by_bytes_then_kind),
 		cmocka_unit_test(empty_profile_is_a_root_of_nothing),
 		cmocka_unit_test(deep_stacks_need_no_recursion),
+		cmocka_unit_test(hidden_frames_give_way_to_their_callees),
+		cmocka_unit_test(focus_keeps_stacks_with_such_a_frame),
+		cmocka_unit_test(stacks_start_at_the_outermost_root),
+		cmocka_unit_test(ignored_stacks_are_counted),
+		cmocka_unit_test(patterns_see_no_frames_that_the_view_leaves_out),
+		cmocka_unit_test(highlights_count_a_sample_once),
+		cmocka_unit_test(stacks_of_a_view),
+		cmocka_unit_test(turned_around),
+		cmocka_unit_test(in_order_only_neighbours_are_merged),
+		cmocka_unit_test(a_builder_keeps_what_stacks_share),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

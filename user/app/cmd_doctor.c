@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile doctor: what this kernel, machine and user allow, one line a check. */
 #include "app/command.h"
+#include "app/doctor_unwind.h"
 
 #include "base/error.h"
 #include "base/file.h"
@@ -10,6 +11,7 @@
 #include "kernel/sampler.h"
 #include "kernel/sideband.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -76,8 +78,8 @@ static bool check_sampler(void)
 		print(FAIL, "sampling", err.text);
 		return false;
 	}
-	snprintf(text, sizeof(text), "BPF programs load, driven by %s, %zu KB of BPF maps", sampler_event_name(s),
-		 sampler_map_bytes(s) / 1024);
+	snprintf(text, sizeof(text), "BPF programs load, driven by %s, %zu KB of BPF maps, %u instructions verified",
+		 sampler_event_name(s), sampler_map_bytes(s) / 1024, sampler_verified_instructions(s));
 	print(OK, "sampling", text);
 	sampler_free(s);
 	return true;
@@ -129,6 +131,8 @@ static int run_doctor(int argc, char **argv)
 	};
 	bool ok = true;
 
+	if (argc == 3 && !strcmp(argv[1], "--unwind"))
+		return doctor_unwind(argv[2]);
 	if (argc > 1) {
 		log_error("unknown argument '%s'; see 'profile help doctor'", argv[1]);
 		return EXIT_USAGE;
@@ -141,8 +145,12 @@ static int run_doctor(int argc, char **argv)
 const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "what this kernel, machine and user allow",
-	.help = "Usage: profile doctor\n\n"
+	.help = "Usage: profile doctor\n"
+		"       profile doctor --unwind PID|FILE\n\n"
 		"Checks what sampling needs, one line a check: ok, note (works with less), FAIL.\n"
-		"The exit status is 1 when sampling cannot work here.\n",
+		"The exit status is 1 when sampling cannot work here.\n\n"
+		"With --unwind PID: what share of the text of each image of a process has rules for unwinding its stacks, and the\n"
+		"largest functions that have none. With --unwind FILE: the kinds of rules and their number, the share of each\n"
+		"section, and every range without rules.\n",
 	.run = run_doctor,
 };

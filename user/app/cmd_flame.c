@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile flame: folded stacks in, a flame graph out. */
 #include "app/command.h"
+#include "app/streams.h"
+#include "app/view_options.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "render/flamegraph.h"
 #include "render/folded.h"
+#include "render/format.h"
+#include "render/island.h"
 #include "render/palette.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_INPUT (4ull << 30)
+#define MAX_GRAPH (2ull << 30) /* bytes of a file to extract from */
 #define MAX_PIXELS 100000
 #define MAX_FACTOR 1e12
 
@@ -26,13 +29,16 @@ static const char help[] =
 	"\n"
 	"Folded stacks (FILE or standard input) -> an SVG flame graph on standard output.\n"
 	"\n"
-	"  -o, --output FILE      write FILE instead of standard output\n"
+	"  -o, --output FILE      write FILE instead of standard output; a web page when it ends in .html\n"
+	"      --static           a still picture with tooltips, without script and data\n"
+	"      --csp              print the Content-Security-Policy under which these files work, and nothing else\n"
+	"      --extract          FILE is a flame graph of ours: give its folded stacks back\n"
 	"      --title TEXT       title (default: Flame graph)\n"
 	"      --subtitle TEXT    second line\n"
 	"      --notes TEXT       a line below the graph\n"
 	"      --width PX         fixed width (default: as wide as the window)\n"
 	"      --height PX        height of a frame (default: font size + 6)\n"
-	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 0.1)\n"
+	"      --minwidth PX|N%   narrower frames are added up, not drawn (default 1; 0.5 by the script)\n"
 	"      --fontsize PX      (default 12)\n"
 	"      --fonttype FONT    CSS font family of labels, of fixed width (default: monospace)\n"
 	"      --countname TEXT   what the counts are (default: samples)\n"
@@ -43,7 +49,12 @@ static const char help[] =
 	"      --bgcolors COLOR   #rrggbb, yellow, blue, green or grey\n"
 	"      --inverted         root on top (icicle)\n"
 	"      --reverse          merge stacks from their leaves\n"
-	"      --hash, --cp, --encoding X, --fontwidth X   accepted: colours always depend on the name alone\n";
+	"      --flamechart       stacks from left to right in the order of the input, only neighbours merged\n"
+	VIEW_HELP
+	"      --hash, --random, --cp, --negate, --encoding X, --fontwidth X   accepted without effect:\n"
+	"                         colours depend on the name alone or on the change, the encoding is UTF-8\n"
+	"\n"
+	"Lines with two counts (STACK BEFORE AFTER) make a differential graph, when all lines have two.\n";
 
 enum option_id {
 	OPT_TITLE = 256,
@@ -62,7 +73,11 @@ enum option_id {
 	OPT_BGCOLORS,
 	OPT_INVERTED,
 	OPT_REVERSE,
-	OPT_IGNORED,
+	OPT_FLAMECHART,
+	OPT_EXTRACT,
+	OPT_STATIC,
+	OPT_CSP,
+	OPT_NO_EFFECT,
 };
 
 static const struct option long_options[] = {
@@ -84,10 +99,17 @@ static const struct option long_options[] = {
 	{"bgcolors", required_argument, NULL, OPT_BGCOLORS},
 	{"inverted", no_argument, NULL, OPT_INVERTED},
 	{"reverse", no_argument, NULL, OPT_REVERSE},
-	{"hash", no_argument, NULL, OPT_IGNORED},
-	{"cp", no_argument, NULL, OPT_IGNORED},
-	{"encoding", required_argument, NULL, OPT_IGNORED},
-	{"fontwidth", required_argument, NULL, OPT_IGNORED},
+	{"flamechart", no_argument, NULL, OPT_FLAMECHART},
+	{"negate", no_argument, NULL, OPT_NO_EFFECT},
+	{"extract", no_argument, NULL, OPT_EXTRACT},
+	{"static", no_argument, NULL, OPT_STATIC},
+	{"csp", no_argument, NULL, OPT_CSP},
+	{"hash", no_argument, NULL, OPT_NO_EFFECT},
+	{"random", no_argument, NULL, OPT_NO_EFFECT},
+	{"cp", no_argument, NULL, OPT_NO_EFFECT},
+	{"encoding", required_argument, NULL, OPT_NO_EFFECT},
+	{"fontwidth", required_argument, NULL, OPT_NO_EFFECT},
+	VIEW_LONG_OPTIONS,
 	{"help", no_argument, NULL, 'h'},
 	{NULL, 0, NULL, 0},
 };
@@ -96,7 +118,10 @@ struct flame_options {
 	struct flamegraph_options graph;
 	const char *input, *output; /* NULL: standard input, output */
 	double min_percent;         /* of the width; 0: graph.min_width counts */
-	bool reverse;
+	struct view view;
+	struct patterns *patterns; /* the view's */
+	bool extract; /* the input is a flame graph, the output folded stacks */
+	bool csp;
 };
 
 /* A finite decimal number in [0, max], "12" or "0.5"; strtod() would take "inf" and "0x1p9" too. */
@@ -179,7 +204,15 @@ static bool take(struct flame_options *o, int id, const char *arg)
 	case OPT_INVERTED:
 		return g->inverted = true;
 	case OPT_REVERSE:
-		return o->reverse = true;
+		return o->view.reversed = true;
+	case OPT_FLAMECHART:
+		return o->view.in_order = true;
+	case OPT_EXTRACT:
+		return o->extract = true;
+	case OPT_STATIC:
+		return g->no_script = true;
+	case OPT_CSP:
+		return o->csp = true;
 	default:
 		return true;
 	}
@@ -200,6 +233,13 @@ static int parse(struct flame_options *o, int argc, char **argv)
 				  id == ':' ? "a value is missing behind" : "there is no option", argv[optind - 1]);
 			return EXIT_USAGE;
 		}
+		if (view_option_is(id)) {
+			int status = view_option_take(&o->patterns, id, optarg);
+
+			if (status)
+				return status;
+			continue;
+		}
 		if (!take(o, id, optarg ? optarg : "")) {
 			log_error("--%s does not take '%s'; see 'profile help flame'",
 				  index < 0 ? "output" : long_options[index].name, optarg);
@@ -212,107 +252,112 @@ static int parse(struct flame_options *o, int argc, char **argv)
 	}
 	if (optind < argc && strcmp(argv[optind], "-"))
 		o->input = argv[optind];
+	o->graph.html = o->output && format_by_path(o->output) == &html_format;
 	return 0;
 }
 
-static int read_input(const char *path, struct buf *text, struct error *err)
+static void take_piece(void *reader, const char *bytes, size_t n)
 {
-	auto_close int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	const char *name = path ? path : "standard input";
-	int ret;
-
-	if (path && fd < 0)
-		return error_set(err, -errno, "cannot open %s: %s", name, strerror(errno));
-	ret = file_read_fd(path ? fd : STDIN_FILENO, MAX_INPUT, text);
-	return ret ? error_set(err, ret, "cannot read %s: %s", name, strerror(-ret)) : 0;
+	folded_reader_add(reader, bytes, n);
 }
 
-/* The same samples with every stack turned around: callers above the functions they call. */
-static struct profile *reversed(const struct profile *p)
+static void render(struct buf *svg, const struct tree *t, const struct flame_options *o)
 {
-	struct profile *r = profile_new();
-	uint32_t thread = profile_thread(r, profile_process(r, 0, 0, ""), 0, "");
-
-	for (size_t i = 0; i < p->samples.n; i++) {
-		uint32_t node = 0;
-
-		for (uint32_t n = p->samples.v[i].node; n; n = p->nodes.v[n].parent) {
-			const struct profile_frame *f = &p->frames.v[p->nodes.v[n].frame];
-
-			node = profile_node(r, node, profile_frame(r, strings_get(p->strings, f->name), "", f->kind));
-		}
-		profile_add(r, thread, node, p->samples.v[i].count);
-	}
-	return r;
-}
-
-static int write_output(const char *path, const struct buf *svg, struct error *err)
-{
-	int ret;
-
-	if (path)
-		return file_write(path, svg->v, svg->n, err);
-	ret = file_write_fd(STDOUT_FILENO, svg->v, svg->n);
-	return ret ? error_set(err, ret, "cannot write to standard output: %s", strerror(-ret)) : 0;
-}
-
-static void render(struct buf *svg, const struct profile *p, struct flame_options *o)
-{
-	struct view view = {.process = ALL_PROCESSES};
-	struct tree *t = tree_new(p, &view);
+	struct flamegraph_options graph = o->graph;
 
 	if (o->min_percent > 0)
-		o->graph.min_width = o->min_percent / 100 * (o->graph.width ? o->graph.width : FLAMEGRAPH_WIDTH);
-	flamegraph_write(svg, t, &o->graph);
-	tree_free(t);
+		graph.min_width = o->min_percent / 100 * (graph.width ? graph.width : FLAMEGRAPH_WIDTH);
+	graph.factor /= t->thousandths ? 1000 : 1;
+	graph.total *= t->thousandths ? 1000 : 1;
+	flamegraph_write(svg, t, &graph);
+}
+
+/* Is there anything to draw? */
+static int check_tree(const struct tree *t, const char *input, struct error *err)
+{
+	if (t->nodes.v[0].total || t->baseline)
+		return 0;
+	if (tree_left_out(t))
+		return error_set(err, -ENODATA, "--focus, --root and --ignore leave none of the %" PRIu64 " samples",
+				 tree_left_out(t));
+	return error_set(err, -ENODATA, "there are no stacks in %s: folded stacks are lines of 'root;...;leaf COUNT'",
+			 stream_name(input));
+}
+
+static void report(const struct folded_errors *errors)
+{
+	if (errors->lines)
+		log_warn("left out %" PRIu64 " lines that are not 'STACK COUNT', the first is line %" PRIu64,
+			 errors->lines, errors->first);
+	if (errors->differential)
+		log_info("every line has two counts: the first is what the second is compared with");
 }
 
 static int convert(struct flame_options *o, struct error *err)
 {
-	struct profile *p = profile_new(), *turned = NULL;
-	struct buf text = {0}, svg = {0};
+	struct profile *p = profile_new();
+	struct tree_builder *b = tree_builder_new(p, &o->view);
+	struct folded_reader *reader = folded_reader_new(p, b);
 	struct folded_errors errors;
-	int ret = read_input(o->input, &text, err);
+	struct tree *t;
+	struct buf svg = {0};
+	int ret = stream_read(o->input, take_piece, reader, err);
+
+	folded_reader_end(reader, &errors);
+	t = tree_builder_end(b);
+	if (!ret) {
+		report(&errors);
+		ret = check_tree(t, o->input, err);
+	}
+	if (!ret) {
+		render(&svg, t, o);
+		ret = stream_write(o->output, &svg, err);
+	}
+	buf_free(&svg);
+	tree_free(t);
+	profile_free(p);
+	return ret;
+}
+
+static int extract(struct flame_options *o, struct error *err)
+{
+	struct profile *p = profile_new();
+	struct buf file = {0}, folded = {0};
+	struct tree *t = NULL;
+	int ret = o->input ? file_read(o->input, MAX_GRAPH, &file) : file_read_fd(STDIN_FILENO, MAX_GRAPH, &file);
 
 	if (ret)
-		goto out;
-	folded_read(p, text.n ? text.v : "", text.n, &errors);
-	buf_free(&text);
-	if (errors.lines)
-		log_warn("left out %" PRIu64 " lines that are not 'STACK COUNT', the first is line %" PRIu64,
-			 errors.lines, errors.first);
-	if (!p->samples.n) {
-		ret = error_set(err, -ENODATA,
-				"there are no stacks in %s: folded stacks are lines of 'root;...;leaf COUNT'",
-				o->input ? o->input : "standard input");
-		goto out;
-	}
-	turned = o->reverse ? reversed(p) : NULL;
-	render(&svg, turned ? turned : p, o);
-	ret = write_output(o->output, &svg, err);
-out:
-	buf_free(&text);
-	buf_free(&svg);
-	profile_free(turned);
+		error_set(err, ret, "cannot read %s: %s", stream_name(o->input), strerror(-ret));
+	else if ((t = island_tree(p, &o->view, file.n ? file.v : "", file.n, err)))
+		folded_write(&folded, t);
+	else
+		ret = -EBADMSG;
+	if (!ret)
+		ret = stream_write(o->output, &folded, err);
+	tree_free(t);
+	buf_free(&file);
+	buf_free(&folded);
 	profile_free(p);
 	return ret;
 }
 
 static int cmd_flame(int argc, char **argv)
 {
-	struct flame_options o = {.graph = flamegraph_defaults};
+	struct flame_options o = {.graph = flamegraph_defaults, .view = {.process = ALL_PROCESSES}};
 	struct error err = {0};
 	int status = parse(&o, argc, argv);
 
-	if (status < 0)
-		return fputs(help, stdout) < 0;
-	if (status)
-		return status;
-	if (convert(&o, &err)) {
+	o.view.patterns = o.patterns;
+	if (status < 0) {
+		status = fputs(help, stdout) < 0;
+	} else if (!status && o.csp) {
+		status = puts(flamegraph_csp) < 0;
+	} else if (!status && (o.extract ? extract(&o, &err) : convert(&o, &err))) {
 		log_error("%s", err.text);
-		return 1;
+		status = 1;
 	}
-	return 0;
+	patterns_free(o.patterns);
+	return status;
 }
 
 const struct command flame_command = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/collector.h"
 
+#include "app/unwinder.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -10,14 +11,21 @@
 #include <errno.h>
 #include <string.h>
 
+/* How long tables are made at one time: before sampling starts, and between two looks at the side-band. */
+#define START_BUDGET_NS (150 * NS_PER_MS)
+#define WATCH_BUDGET_NS (100 * NS_PER_MS)
+#define EXEC_SETTLES_NS (20 * NS_PER_MS)
+
 struct collector {
 	struct sampler *sampler;
 	struct sideband *sideband;
 	struct symbolizer *symbolizer;
 	struct process_table *processes;
+	struct unwinder *unwinder; /* NULL when no user stacks are taken */
 	struct profile *profile;
 	VEC(int32_t) targets; /* empty: the whole system */
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
+	uint64_t walked[SAMPLE_MAX_USER_FRAMES]; /* scratch: a stack that was walked late */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -38,6 +46,8 @@ struct collector *collector_new(const struct sampler_options *o, const struct sy
 		collector_free(c);
 		return NULL;
 	}
+	if (o->user)
+		c->unwinder = unwinder_new(c->sampler, symbolizer_images(c->symbolizer), c->processes);
 	return c;
 }
 
@@ -45,10 +55,11 @@ void collector_free(struct collector *c)
 {
 	if (!c)
 		return;
-	sampler_free(c->sampler);
 	sideband_free(c->sideband);
 	process_table_free(c->processes);
 	symbolizer_free(c->symbolizer);
+	unwinder_free(c->unwinder);
+	sampler_free(c->sampler);
 	profile_free(c->profile);
 	vec_free(&c->targets);
 	free(c);
@@ -74,6 +85,38 @@ static void scan_targets(struct collector *c)
 		process_table_scan(c->processes, c->targets.v[i]);
 }
 
+struct task_list {
+	VEC(struct task_record) v;
+};
+
+static void keep_task(void *ctx, const struct task_record *r)
+{
+	struct task_list *list = ctx;
+
+	*vec_push(&list->v) = *r;
+}
+
+/*
+ * Reads /proc: of the targets, or of everything. Which program runs is asked before what it has mapped: when it becomes another one in
+ * between, its mappings do not pass for those of the old one.
+ */
+static int scan(struct collector *c, bool all, struct error *err)
+{
+	struct task_list tasks = {0};
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int ret = 0;
+
+	sampler_read_tasks(c->sampler, keep_task, &tasks);
+	if (all)
+		ret = process_table_scan_all(c->processes, now, err);
+	else
+		scan_targets(c);
+	for (size_t i = 0; i < tasks.v.n; i++)
+		process_table_set_exec_id(c->processes, tasks.v.v[i].tgid, tasks.v.v[i].start_time, tasks.v.v[i].exec_id, now);
+	vec_free(&tasks.v);
+	return ret;
+}
+
 /* Says in the profile what is measured from now on. */
 static void begin_window(struct collector *c)
 {
@@ -87,12 +130,11 @@ static void begin_window(struct collector *c)
 
 int collector_start(struct collector *c, struct error *err)
 {
-	int ret = 0;
-
 	/* The side-band is open already: what starts or maps while /proc is read is told twice, never missed. */
-	scan_targets(c);
-	if (!c->targets.n)
-		ret = process_table_scan_all(c->processes, clock_ns(CLOCK_MONOTONIC), err);
+	int ret = scan(c, !c->targets.n, err);
+
+	if (!ret && c->unwinder)
+		unwinder_publish(c->unwinder, c->targets.n ? UINT64_MAX : START_BUDGET_NS);
 	if (!ret)
 		ret = sampler_start(c->sampler, err);
 	begin_window(c);
@@ -122,11 +164,10 @@ void collector_watch(struct collector *c)
 	sideband_read(c->sideband, apply_event, c);
 	if (c->sideband_lost) {
 		c->sideband_lost = false;
-		if (c->whole_system)
-			process_table_scan_all(c->processes, clock_ns(CLOCK_MONOTONIC), NULL);
-		else
-			scan_targets(c);
+		scan(c, c->whole_system, NULL);
 	}
+	if (c->unwinder)
+		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
 }
 
 /* Why a stack ends where it does, as the frame shown at its root; NULL when it is whole. */
@@ -138,46 +179,91 @@ static const char *cut_note(enum unwind_end end)
 	case UNWIND_FAULT:
 		return "[unwind: unreadable frame]";
 	case UNWIND_BAD_FRAME:
-		return "[unwind: no frame pointer]";
+		return "[unwind: bad frame]";
 	case UNWIND_BAD_RETURN:
 		return "[unwind: bad return address]";
 	case UNWIND_COMPAT:
 		return "[unwind: 32-bit code]";
+	case UNWIND_NO_PROCESS:
+		return "[unwind: process not known yet]";
+	case UNWIND_NO_MAPPING:
+		return "[unwind: no mapping]";
+	case UNWIND_NO_RULE:
+		return "[unwind: no rule]";
+	case UNWIND_NOT_LOADED:
+		return "[unwind: no frame pointer]";
+	case UNWIND_LOST_REGISTER:
+		return "[unwind: lost register]";
+	case UNWIND_BAD_RULE:
+		return "[unwind: bad rule]";
+	case UNWIND_EXEC:
+		return "[unwind: stack replaced by exec]";
 	case UNWIND_WHOLE:
 	case UNWIND_NO_USER_STACK:
+	case UNWIND_ENDS:
 		break;
 	}
 	return NULL;
 }
 
-/*
- * How many of a record's user frames to believe: a frame pointer that went astray shows as a return address outside every
- * executable mapping; that frame and all above it are not code.
- */
-static uint32_t believable_frames(struct process *process, const struct sample_record *r, const uint64_t *frames)
+static struct mapping *mapping_of(struct process *process, uint64_t frame, uint64_t time)
 {
-	uint32_t mapped = 0;
+	return process ? process_mapping(process, (frame & ~SAMPLE_FRAME_EXACT) - !(frame & SAMPLE_FRAME_EXACT), time) : NULL;
+}
 
-	if (!process || !process->mappings.n)
-		return r->user_frames; /* nothing is known of this process, so nothing is disproved */
-	for (uint32_t i = 0; i < r->user_frames; i++, mapped++)
-		if (i && !process_mapping(process, frames[i] - 1, r->time))
-			break;
-	return mapped;
+/* A record's user frames, and why there are no more. */
+struct user_stack {
+	const uint64_t *frames;
+	uint32_t n;
+	enum unwind_end end;
+};
+
+/* Tells the unwinder which images were met, and where the stack ended. */
+static void note_user(struct collector *c, const struct sample_record *r, struct process *process, struct user_stack *s)
+{
+	struct mapping *m = NULL;
+
+	for (uint32_t i = 0; i < s->n; i++) {
+		m = mapping_of(process, s->frames[i], r->time);
+		unwinder_sampled(c->unwinder, m);
+	}
+	if (s->n)
+		unwinder_ended(c->unwinder, m, s->end, r->count);
+	/* The last address led nowhere. It may be in what was mapped a moment ago; else it is no code. */
+	if (s->end == UNWIND_NO_MAPPING && s->n > 1 && process && !m)
+		s->n--;
 }
 
 static uint32_t resolve_user(struct collector *c, const struct sample_record *r, struct process *process)
 {
-	const uint64_t *frames = (const uint64_t *)r->frames + r->kernel_frames;
-	uint32_t n = believable_frames(process, r, frames), node = 0;
-	const char *note = cut_note(n < r->user_frames ? UNWIND_BAD_RETURN : r->end);
+	struct user_stack s = {(const uint64_t *)r->frames + r->kernel_frames, r->user_frames, r->end};
+	const char *note;
+	uint32_t node = 0;
 
-	if (note && r->user_frames)
+	if (r->flags & RECORD_RAW) {
+		s.frames = c->walked;
+		s.n = unwinder_walk(c->unwinder, process, r, c->walked, &s.end);
+	}
+	note = cut_note(s.end);
+	note_user(c, r, process, &s);
+	if (note && s.n)
 		node = profile_node(c->profile, node, profile_frame(c->profile, note, "", FRAME_NOTE));
-	while (n--)
-		node = symbolize_user(c->symbolizer, c->profile, node, process, frames[n], r->time,
-				      n > 0 || r->flags & RECORD_AT_SYSCALL);
+	while (s.n--)
+		node = symbolize_user(c->symbolizer, c->profile, node, process, s.frames[s.n] & ~SAMPLE_FRAME_EXACT, r->time,
+				      !(s.frames[s.n] & SAMPLE_FRAME_EXACT));
 	return node;
+}
+
+/*
+ * The sampler knows which program a task runs. When that is not what was told, it is the truth; but while an exec is under way, its
+ * samples are still counted to the program before.
+ */
+static void learn_exec_id(struct collector *c, struct process *p, const struct sample_record *r)
+{
+	if (!c->unwinder || !p || p->exec_id == r->exec_id || p->died != UINT64_MAX || r->time < p->born + EXEC_SETTLES_NS)
+		return;
+	p->exec_id = r->exec_id;
+	unwinder_changed(c->unwinder, p->pid);
 }
 
 static void add_record(void *ctx, const struct sample_record *r)
@@ -189,6 +275,7 @@ static void add_record(void *ctx, const struct sample_record *r)
 	uint32_t node, thread;
 
 	memcpy(comm, r->comm, SAMPLE_COMM_LEN);
+	learn_exec_id(c, process, r);
 	node = resolve_user(c, r, process);
 	for (uint32_t n = r->kernel_frames; n--;)
 		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], n > 0);
@@ -204,6 +291,10 @@ static void take(struct collector *c, uint64_t before)
 	collector_watch(c);
 	sampler_drain(c->sampler, add_record, c);
 	process_table_expire(c->processes, before);
+	if (c->unwinder) {
+		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
+		unwinder_turn(c->unwinder);
+	}
 	sideband_follow_hotplug(c->sideband, sampler_follow_hotplug(c->sampler));
 }
 
@@ -254,6 +345,8 @@ void collector_stop(struct collector *c)
 {
 	sampler_stop(c->sampler);
 	collector_cut(c);
+	if (c->unwinder)
+		unwinder_log(c->unwinder);
 }
 
 int collector_sideband_fd(const struct collector *c)

@@ -14,7 +14,10 @@ struct command {
 
 extern const struct command record_command; /* without a command word: profile -p, -a, -- COMMAND */
 extern const struct command flame_command;
+extern const struct command collapse_command;
 extern const struct command doctor_command;
+extern const struct command history_command;
+extern const struct command export_command;
 
 #define EXIT_USAGE 2
 

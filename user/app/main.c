@@ -14,7 +14,10 @@
 static const struct command *const commands[] = {
 	&record_command, /* the default, named by nobody */
 	&flame_command,
+	&collapse_command,
 	&doctor_command,
+	&history_command,
+	&export_command,
 };
 
 static const struct command *find(const char *name)

@@ -2,6 +2,7 @@
 #include "app/record_options.h"
 
 #include "app/command.h"
+#include "app/view_options.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -21,8 +22,8 @@ const char record_help[] =
 	"  -a, --all                 the whole system (the default)\n"
 	"  -F, --frequency HZ        samples per second and CPU (default 99)\n"
 	"  -d, --duration SECONDS    stop after this time; Ctrl-C stops early and still writes\n"
-	"  -o, --output FILE         format by suffix: .folded .svg .pb.gz .json; '-' is folded on\n"
-	"                            standard output; may be repeated\n"
+	"  -o, --output FILE         format by suffix: .folded .svg .html .pb.gz .json; '-' is folded\n"
+	"                            on standard output; may be repeated\n"
 	"  -f, --folded              folded stacks on standard output, nothing else there\n"
 	"      --per-process DIR     COMM-PID.folded and COMM-PID.svg for every process\n"
 	"      --threads             thread name and id as a frame under the process\n"
@@ -31,6 +32,8 @@ const char record_help[] =
 	"  -K, --kernel              only kernel frames\n"
 	"      --no-inline           do not expand inlined functions\n"
 	"      --full-names          keep hashes and suffixes that change with each build\n"
+	"      --static              flame graphs as still pictures, without script\n"
+	VIEW_HELP
 	"  -q, --quiet               no progress line, no summary\n"
 	"  -v, --verbose             say what happens\n"
 	"  -h, --help    --version\n"
@@ -40,7 +43,7 @@ const char record_help[] =
 
 #define FREQUENCY_MAX 20000 /* at some us a sample: beyond, sampling takes most of every CPU, and -d 1 lasts 17 s */
 
-enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_FULL_NAMES };
+enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_FULL_NAMES, OPT_STATIC };
 
 static const struct option long_options[] = {
 	{"pid", required_argument, NULL, 'p'},
@@ -56,8 +59,10 @@ static const struct option long_options[] = {
 	{"kernel", no_argument, NULL, 'K'},
 	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
 	{"full-names", no_argument, NULL, OPT_FULL_NAMES},
+	{"static", no_argument, NULL, OPT_STATIC},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
+	VIEW_LONG_OPTIONS,
 	{NULL, 0, NULL, 0},
 };
 
@@ -119,10 +124,10 @@ static int parse_frequency(struct record_options *o, const char *word)
 	return 0;
 }
 
-static int parse_output(struct record_options *o, const char *path)
+int record_options_add_output(struct record_options *o, const char *path)
 {
 	if (strcmp(path, "-") && !format_by_path(path))
-		return usage("'%s': the suffix must be .folded, .svg, .pb.gz or .json", path);
+		return usage("'%s': the suffix must be .folded, .svg, .html, .pb.gz or .json", path);
 	for (size_t i = 0; i < o->outputs.n; i++) /* -f and -o - are one */
 		if (!strcmp(o->outputs.v[i], path))
 			return 0;
@@ -141,6 +146,8 @@ static int unknown_option(char **argv)
 
 static int parse_option(struct record_options *o, int c, char **argv)
 {
+	if (view_option_is(c))
+		return view_option_take(&o->patterns, c, optarg);
 	switch (c) {
 	case 'p':
 		return parse_pids(o, optarg);
@@ -153,9 +160,9 @@ static int parse_option(struct record_options *o, int c, char **argv)
 			return usage("'%s' is not a duration: seconds above 0 are wanted, such as 10 or 0.5", optarg);
 		return 0;
 	case 'o':
-		return parse_output(o, optarg);
+		return record_options_add_output(o, optarg);
 	case 'f':
-		return parse_output(o, "-");
+		return record_options_add_output(o, "-");
 	case OPT_PER_PROCESS:
 		o->per_process = optarg;
 		return 0;
@@ -176,6 +183,9 @@ static int parse_option(struct record_options *o, int c, char **argv)
 		return 0;
 	case OPT_FULL_NAMES:
 		o->full_names = true;
+		return 0;
+	case OPT_STATIC:
+		o->no_script = true;
 		return 0;
 	case 'q':
 		o->quiet = true;
@@ -222,4 +232,5 @@ void record_options_free(struct record_options *o)
 {
 	vec_free(&o->pids);
 	vec_free(&o->outputs);
+	patterns_free(o->patterns);
 }

@@ -4,6 +4,7 @@
 #define APP_RECORD_OPTIONS_H
 
 #include "base/mem.h"
+#include "profile/patterns.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -15,11 +16,14 @@ struct record_options {
 	char **command; /* argv of `-- COMMAND`, NULL-terminated; NULL otherwise */
 	VEC(const char *) outputs; /* "-": folded on stdout */
 	const char *per_process; /* directory, or NULL */
-	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, quiet, verbose;
+	struct patterns *patterns; /* of the view; NULL: none */
+	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, no_script, quiet, verbose;
 };
 
 /* Returns 0, or an exit status after telling the user what is wrong. */
 int record_options_parse(struct record_options *o, int argc, char **argv);
+/* -o FILE, "-" being -f: 0, or an exit status after telling the user that no format has this suffix. */
+int record_options_add_output(struct record_options *o, const char *path);
 void record_options_free(struct record_options *o);
 
 extern const char record_help[];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/results.h"
 
+#include "app/view_options.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
@@ -27,6 +28,8 @@ static struct view view_of(const struct record_options *o, uint32_t process)
 		.user_only = o->user_only,
 		.kernel_only = o->kernel_only,
 		.no_inline = o->no_inline,
+		.no_script = o->no_script,
+		.patterns = o->patterns,
 	};
 }
 
@@ -123,13 +126,14 @@ static int write_pair(const struct profile *p, const struct view *view, const ch
 	return ret;
 }
 
-/* "COMM-PID" made safe as a file name. */
+/* "COMM-PID" made safe as a file name; of a group of processes, which has no pid, its name. */
 static char *file_name(const char *comm, int32_t pid)
 {
 	struct buf name = {0};
 
 	text_file_name(&name, comm);
-	buf_printf(&name, "-%d", pid);
+	if (pid)
+		buf_printf(&name, "-%d", pid);
 	return name.v;
 }
 
@@ -234,6 +238,12 @@ void results_summary(const struct profile *p, const struct record_options *o, co
 	struct buf out = {0};
 
 	top_write(&out, p, &all, TOP_ROWS, terminal_width());
+	if (o->patterns) {
+		struct tree *t = tree_new(p, &all);
+
+		view_report(&out, t);
+		tree_free(t);
+	}
 	for (const char *line = written->v; line && *line;) {
 		size_t n = strcspn(line, "\n");
 

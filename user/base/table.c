@@ -7,9 +7,8 @@
 #include <sys/auxv.h>
 
 struct table_slot {
-	uint64_t hash;
-	uint32_t id;
-	bool used;
+	uint32_t hash;
+	uint32_t next_id; /* id + 1; 0: free */
 };
 
 static uint64_t secret[2];
@@ -57,27 +56,30 @@ uint64_t hash_foreign_bytes(const void *p, size_t n)
 	return hash_with(mix_secretly, p, n);
 }
 
-static size_t place(const struct table *t, uint64_t hash)
+/* What a slot keeps of a hash: enough to find a place among 2^32, and to compare. Nobody outside can tell which. */
+static uint32_t hash_of_slot(uint64_t hash)
 {
-	return mix_secretly(hash, 0) & (t->cap - 1);
+	return mix_secretly(hash, 0);
 }
 
-static void insert(struct table *t, uint64_t hash, uint32_t id)
+static void insert(struct table *t, struct table_slot slot)
 {
-	size_t i = place(t, hash);
+	size_t i = slot.hash & (t->cap - 1);
 
-	while (t->slots[i].used)
+	while (t->slots[i].next_id)
 		i = (i + 1) & (t->cap - 1);
-	t->slots[i] = (struct table_slot){hash, id, true};
+	t->slots[i] = slot;
 }
 
 uint32_t table_find(const struct table *t, uint64_t hash, table_equal *equal, const void *ctx, const void *key)
 {
+	uint32_t kept = hash_of_slot(hash);
+
 	if (!t->cap)
 		return TABLE_NONE;
-	for (size_t i = place(t, hash); t->slots[i].used; i = (i + 1) & (t->cap - 1))
-		if (t->slots[i].hash == hash && equal(ctx, t->slots[i].id, key))
-			return t->slots[i].id;
+	for (size_t i = kept & (t->cap - 1); t->slots[i].next_id; i = (i + 1) & (t->cap - 1))
+		if (t->slots[i].hash == kept && equal(ctx, t->slots[i].next_id - 1, key))
+			return t->slots[i].next_id - 1;
 	return TABLE_NONE;
 }
 
@@ -90,11 +92,11 @@ void table_add(struct table *t, uint64_t hash, uint32_t id)
 		t->cap = cap ? cap * 2 : 64;
 		t->slots = xcalloc(t->cap, sizeof(*t->slots));
 		for (size_t i = 0; i < cap; i++)
-			if (old[i].used)
-				insert(t, old[i].hash, old[i].id);
+			if (old[i].next_id)
+				insert(t, old[i]);
 		free(old);
 	}
-	insert(t, hash, id);
+	insert(t, (struct table_slot){hash_of_slot(hash), id + 1});
 	t->n++;
 }
 

@@ -69,6 +69,21 @@ void text_escape(struct buf *out, const char *s, size_t n)
 	buf_add(out, s + clean, n - clean);
 }
 
+void text_json(struct buf *out, const char *s)
+{
+	struct buf safe = {0};
+
+	text_escape(&safe, s, strlen(s));
+	buf_putc(out, '"');
+	for (size_t i = 0; i < safe.n; i++) {
+		if (safe.v[i] == '"' || safe.v[i] == '\\')
+			buf_putc(out, '\\');
+		buf_putc(out, safe.v[i]);
+	}
+	buf_putc(out, '"');
+	buf_free(&safe);
+}
+
 void text_file_name(struct buf *out, const char *s)
 {
 	static const char kept[] = "._+@=,-";

@@ -21,6 +21,9 @@
  */
 void text_escape(struct buf *out, const char *s, size_t n);
 
+/* Appends `s` as a JSON string with its quotes (RFC 8259 section 7), escaped as above. */
+void text_json(struct buf *out, const char *s);
+
 /*
  * Decodes one UTF-8 character at s[0 .. n), n > 0. Returns its length in bytes and stores the code point; an invalid
  * sequence (overlong, surrogate, above U+10FFFF, cut) returns 1 and stores 0xFFFD with *valid = false.

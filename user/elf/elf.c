@@ -73,20 +73,27 @@ struct elf_bytes elf_contents(const struct elf *elf, const Elf64_Shdr *sh)
 	return (struct elf_bytes){p, p ? sh->sh_size : 0};
 }
 
-bool elf_section_by_name(const struct elf *elf, const char *name, Elf64_Shdr *ret)
+bool elf_section_names(const struct elf *elf, Elf64_Shdr *ret)
 {
-	uint32_t names_index = elf->header.e_shstrndx;
+	uint32_t index = elf->header.e_shstrndx;
+
+	*ret = (Elf64_Shdr){0};
+	if (index == SHN_XINDEX && elf_section(elf, 0, ret))
+		index = ret->sh_link;
+	return elf_section(elf, index, ret);
+}
+
+static bool section_by_name(const struct elf *elf, const char *name, bool with_contents, Elf64_Shdr *ret)
+{
 	size_t n = strlen(name) + 1;
 	struct elf_bytes names;
 	Elf64_Shdr sh;
 
-	if (names_index == SHN_XINDEX && elf_section(elf, 0, &sh))
-		names_index = sh.sh_link;
-	if (!elf_section(elf, names_index, &sh))
+	if (!elf_section_names(elf, &sh))
 		return false;
 	names = elf_contents(elf, &sh);
 	for (uint32_t i = 1; elf_section(elf, i, &sh); i++) {
-		if (sh.sh_type == SHT_NOBITS || sh.sh_name > names.n || n > names.n - sh.sh_name)
+		if ((with_contents && sh.sh_type == SHT_NOBITS) || sh.sh_name > names.n || n > names.n - sh.sh_name)
 			continue;
 		if (!memcmp(names.v + sh.sh_name, name, n)) {
 			*ret = sh;
@@ -94,6 +101,30 @@ bool elf_section_by_name(const struct elf *elf, const char *name, Elf64_Shdr *re
 		}
 	}
 	return false;
+}
+
+bool elf_section_by_name(const struct elf *elf, const char *name, Elf64_Shdr *ret)
+{
+	return section_by_name(elf, name, true, ret);
+}
+
+bool elf_section_header_by_name(const struct elf *elf, const char *name, Elf64_Shdr *ret)
+{
+	return section_by_name(elf, name, false, ret);
+}
+
+struct elf_bytes elf_at_vaddr(const struct elf *elf, uint64_t vaddr)
+{
+	Elf64_Phdr ph;
+
+	for (uint32_t i = 0; elf_segment(elf, i, &ph); i++) {
+		uint64_t skip = vaddr - ph.p_vaddr;
+
+		if (ph.p_type != PT_LOAD || vaddr < ph.p_vaddr || skip >= ph.p_filesz || !range(elf, ph.p_offset, ph.p_filesz))
+			continue;
+		return (struct elf_bytes){elf->bytes + ph.p_offset + skip, ph.p_filesz - skip};
+	}
+	return (struct elf_bytes){0};
 }
 
 /* Notes are { u32 namesz, descsz, type; name; desc }, name and desc padded to 4 bytes (gABI "Note Section"). */

@@ -35,8 +35,15 @@ bool elf_section(const struct elf *elf, uint32_t i, Elf64_Shdr *ret);
 bool elf_segment(const struct elf *elf, uint32_t i, Elf64_Phdr *ret);
 /* The section of that name with contents in the file (not SHT_NOBITS), or false. */
 bool elf_section_by_name(const struct elf *elf, const char *name, Elf64_Shdr *ret);
+/* The first header of that name, of whatever type: debug files keep headers without contents. */
+bool elf_section_header_by_name(const struct elf *elf, const char *name, Elf64_Shdr *ret);
+/* The table of section names. */
+bool elf_section_names(const struct elf *elf, Elf64_Shdr *ret);
 /* A section's bytes, or {NULL, 0} when it is NOBITS, compressed or outside the file. */
 struct elf_bytes elf_contents(const struct elf *elf, const Elf64_Shdr *sh);
+
+/* From a virtual address to the end of the segment that holds it in the file, or {NULL, 0}. */
+struct elf_bytes elf_at_vaddr(const struct elf *elf, uint64_t vaddr);
 
 /*
  * NT_GNU_BUILD_ID through PT_NOTE, else through SHT_NOTE sections. Returns its length (1 .. 20 bytes, what the kernel takes for

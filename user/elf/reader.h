@@ -16,6 +16,11 @@ struct reader {
 	bool failed;
 };
 
+static inline struct reader reader_of(const void *bytes, size_t size)
+{
+	return (struct reader){bytes, (const uint8_t *)bytes + size, false};
+}
+
 static inline size_t reader_left(const struct reader *r)
 {
 	return r->end - r->at;

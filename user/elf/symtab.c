@@ -36,22 +36,14 @@ static bool source_by_section(const struct elf *elf, uint32_t type, struct sourc
 
 #define DYNAMIC_BYTES_MAX (256u << 20) /* of each table that PT_DYNAMIC leads to */
 
-/* From a virtual address to the end of the segment that holds it. */
+/* What PT_DYNAMIC leads to, from a virtual address on. */
 static struct elf_bytes at_vaddr(const struct elf *elf, uint64_t vaddr)
 {
-	Elf64_Phdr ph;
+	struct elf_bytes b = elf_at_vaddr(elf, vaddr);
 
-	for (uint32_t i = 0; elf_segment(elf, i, &ph); i++) {
-		uint64_t skip = vaddr - ph.p_vaddr, n;
-
-		if (ph.p_type != PT_LOAD || vaddr < ph.p_vaddr || skip >= ph.p_filesz)
-			continue;
-		if (ph.p_offset > elf->size || ph.p_filesz > elf->size - ph.p_offset)
-			continue;
-		n = ph.p_filesz - skip;
-		return (struct elf_bytes){elf->bytes + ph.p_offset + skip, n < DYNAMIC_BYTES_MAX ? n : DYNAMIC_BYTES_MAX};
-	}
-	return (struct elf_bytes){0};
+	if (b.n > DYNAMIC_BYTES_MAX)
+		b.n = DYNAMIC_BYTES_MAX;
+	return b;
 }
 
 static uint32_t word_at(struct elf_bytes b, uint64_t i)

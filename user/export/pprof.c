@@ -20,6 +20,7 @@ enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 struct pprof {
 	const struct profile *p;
 	const struct view *view;
+	struct view_stacks *stacks;
 	struct buf out;
 	struct buf scratch;
 	uint32_t *files;	 /* of each profile frame: its source file, a string of the profile */
@@ -28,7 +29,8 @@ struct pprof {
 	uint32_t *mapping;       /* of each profile string that names a binary: its mapping's id, 0: none yet */
 	VEC(uint32_t) frames;    /* of location id n: frames.v[n - 1] */
 	VEC(uint32_t) binaries;  /* of mapping id n: binaries.v[n - 1] */
-	VEC(uint32_t) path;      /* the frames of one stack, leaf first */
+	const uint32_t *path;    /* the frames of one stack, leaf first */
+	size_t depth;
 };
 
 static void varint(struct buf *b, uint64_t v)
@@ -85,17 +87,18 @@ static void label(struct pprof *w, struct buf *sample, const char *key, const ch
 	message(sample, 3, &m);
 }
 
-/* The frames of a stack that the view shows, into w->path. New ones get ids from the root on: the program comes before libc. */
-static void take_path(struct pprof *w, uint32_t node)
+/*
+ * The frames of a stack that the view shows, into w->path; false when it shows no such stack. New frames get ids from the root
+ * on: the program comes before libc.
+ */
+static bool take_path(struct pprof *w, const struct profile_sample *s)
 {
 	const struct profile *p = w->p;
 
-	w->path.n = 0;
-	for (; node; node = p->nodes.v[node].parent)
-		if (view_shows(w->view, p->frames.v[p->nodes.v[node].frame].kind))
-			*vec_push(&w->path) = p->nodes.v[node].frame;
-	for (size_t i = w->path.n; i--;) {
-		uint32_t frame = w->path.v[i], binary = p->frames.v[frame].binary;
+	if (!view_stacks_get(w->stacks, s, &w->path, &w->depth))
+		return false;
+	for (size_t i = w->depth; i--;) {
+		uint32_t frame = w->path[i], binary = p->frames.v[frame].binary;
 
 		if (w->location[frame])
 			continue;
@@ -106,6 +109,7 @@ static void take_path(struct pprof *w, uint32_t node)
 		*vec_push(&w->binaries) = binary;
 		w->mapping[binary] = w->binaries.n;
 	}
+	return true;
 }
 
 /* Sample { location_id = 1 (leaf first), value = 2, label = 3 } */
@@ -116,9 +120,10 @@ static void sample(struct pprof *w, const struct profile_sample *s)
 	const struct profile_process *process = &p->processes.v[t->process];
 	struct buf m = {0};
 
-	take_path(w, s->node);
-	for (size_t i = 0; i < w->path.n; i++)
-		number(&m, 1, w->location[w->path.v[i]]);
+	if (!take_path(w, s))
+		return;
+	for (size_t i = 0; i < w->depth; i++)
+		number(&m, 1, w->location[w->path[i]]);
 	number(&m, 2, s->count);
 	if (p->period_ns)
 		number(&m, 2, s->count * p->period_ns);
@@ -232,7 +237,7 @@ static int compress_into(struct buf *out, const struct buf *in)
 
 static int write_pprof(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
 {
-	struct pprof w = {.p = p, .view = view, .pool = strings_new()};
+	struct pprof w = {.p = p, .view = view, .stacks = view_stacks_new(p, view), .pool = strings_new()};
 	int ret;
 
 	w.files = profile_frame_files(p);
@@ -248,7 +253,7 @@ static int write_pprof(struct buf *out, const struct profile *p, const struct vi
 	free(w.mapping);
 	vec_free(&w.frames);
 	vec_free(&w.binaries);
-	vec_free(&w.path);
+	view_stacks_free(w.stacks);
 	buf_free(&w.scratch);
 	buf_free(&w.out);
 	return ret;

@@ -7,22 +7,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* A JSON string (RFC 8259 section 7). text_escape() leaves no control characters, so only quote and backslash remain. */
-static void json_string(struct buf *out, const char *s)
-{
-	struct buf safe = {0};
-
-	text_escape(&safe, s, strlen(s));
-	buf_putc(out, '"');
-	for (size_t i = 0; i < safe.n; i++) {
-		if (safe.v[i] == '"' || safe.v[i] == '\\')
-			buf_putc(out, '\\');
-		buf_putc(out, safe.v[i]);
-	}
-	buf_putc(out, '"');
-	buf_free(&safe);
-}
-
 static void frames(struct buf *out, const struct profile *p)
 {
 	auto_free uint32_t *files = profile_frame_files(p);
@@ -30,10 +14,10 @@ static void frames(struct buf *out, const struct profile *p)
 	buf_puts(out, "\"shared\":{\"frames\":[");
 	for (size_t i = 0; i < p->frames.n; i++) {
 		buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
-		json_string(out, strings_get(p->strings, p->frames.v[i].name));
+		text_json(out, strings_get(p->strings, p->frames.v[i].name));
 		if (files[i] || p->frames.v[i].binary) {
 			buf_puts(out, ",\"file\":");
-			json_string(out, strings_get(p->strings, files[i] ? files[i] : p->frames.v[i].binary));
+			text_json(out, strings_get(p->strings, files[i] ? files[i] : p->frames.v[i].binary));
 		}
 		buf_putc(out, '}');
 	}
@@ -41,19 +25,14 @@ static void frames(struct buf *out, const struct profile *p)
 }
 
 /* [root, ..., leaf] as frame indices */
-static void stack(struct buf *out, const struct profile *p, const struct view *view, uint32_t node)
+static void stack(struct buf *out, const uint32_t *frames, size_t n)
 {
-	VEC(uint32_t) path = {0};
 	const char *separator = "";
 
-	for (; node; node = p->nodes.v[node].parent)
-		if (view_shows(view, p->frames.v[p->nodes.v[node].frame].kind))
-			*vec_push(&path) = p->nodes.v[node].frame;
 	buf_putc(out, '[');
-	for (size_t i = path.n; i--; separator = ",")
-		buf_printf(out, "%s%u", separator, path.v[i]);
+	for (size_t i = n; i--; separator = ",")
+		buf_printf(out, "%s%u", separator, frames[i]);
 	buf_putc(out, ']');
-	vec_free(&path);
 }
 
 /* The samples of each process: first[process], then next[sample]; NO_SAMPLE ends. */
@@ -78,7 +57,7 @@ static struct by_process group_samples(const struct profile *p)
 	return g;
 }
 
-static void process_profile(struct buf *out, const struct profile *p, const struct view *view, uint32_t process,
+static void process_profile(struct buf *out, const struct profile *p, struct view_stacks *stacks, uint32_t process,
 			    const struct by_process *g)
 {
 	const struct profile_process *pr = &p->processes.v[process];
@@ -90,11 +69,16 @@ static void process_profile(struct buf *out, const struct profile *p, const stru
 	if (pr->pid)
 		buf_printf(&name, " (%d)", pr->pid);
 	buf_puts(out, "{\"type\":\"sampled\",\"name\":");
-	json_string(out, name.v);
+	text_json(out, name.v);
 	buf_printf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[", p->period_ns ? "nanoseconds" : "none");
 	for (uint32_t i = g->first[process]; i != NO_SAMPLE; i = g->next[i]) {
+		const uint32_t *frames;
+		size_t n;
+
+		if (!view_stacks_get(stacks, &p->samples.v[i], &frames, &n))
+			continue;
 		buf_puts(out, separator);
-		stack(out, p, view, p->samples.v[i].node);
+		stack(out, frames, n);
 		weight = p->samples.v[i].count * (p->period_ns ? p->period_ns : 1);
 		buf_printf(&weights, "%s%" PRIu64, separator, weight);
 		total += weight;
@@ -114,13 +98,14 @@ static void title(struct buf *out, const struct profile *p)
 	buf_puts(&text, p->command && *p->command ? p->command : "profile");
 	if (lost)
 		buf_printf(&text, " [lost: %" PRIu64 " of %" PRIu64 " samples]", lost, p->accounting.recorded + lost);
-	json_string(out, text.v);
+	text_json(out, text.v);
 	buf_free(&text);
 }
 
 static int write_speedscope(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
 {
 	struct by_process g = group_samples(p);
+	struct view_stacks *stacks = view_stacks_new(p, view);
 	const char *separator = "";
 
 	buf_puts(out, "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"exporter\":\"profile " VERSION "\",\"name\":");
@@ -132,10 +117,11 @@ static int write_speedscope(struct buf *out, const struct profile *p, const stru
 		if (g.first[i] == NO_SAMPLE || (view->process != ALL_PROCESSES && view->process != i))
 			continue;
 		buf_puts(out, separator);
-		process_profile(out, p, view, i, &g);
+		process_profile(out, p, stacks, i, &g);
 		separator = ",";
 	}
 	buf_puts(out, "]}\n");
+	view_stacks_free(stacks);
 	free(g.first);
 	free(g.next);
 	return 0;

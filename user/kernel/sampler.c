@@ -7,7 +7,9 @@
 #include "kernel/cpus.h"
 #include "kernel/event_source.h"
 #include "kernel/idle.h"
+#include "kernel/mapped.h"
 #include "kernel/perf.h"
+#include "kernel/unwind_tables.h"
 #include "sample.skel.h"
 
 #include <bpf/bpf.h>
@@ -42,16 +44,12 @@ struct cpu_event {
 	uint64_t unreadable;		/* samples in this window's halves that were not */
 };
 
-struct mapped {
-	char *bytes;
-	size_t stride, size;
-};
-
 struct sampler {
 	struct sample_bpf *bpf;
 	struct event_source source;
 	VEC(struct cpu_event) events; /* by CPU id */
 	struct mapped cpus, logs, indexes;
+	struct unwind_tables *unwind; /* NULL: no user stacks are taken */
 	size_t half_bytes, slots;
 	struct idle_times idle_before, idle_after; /* at this window's start, and at the cut */
 	uint64_t period; /* in the event's unit: cycles, or nanoseconds */
@@ -110,20 +108,8 @@ static void configure(struct sampler *s, const struct sampler_options *o, int cp
 	bpf_map__set_max_entries(b->maps.targets, o->max_targets ? o->max_targets : 1);
 	bpf_program__set_autoload(b->progs.follow_fork, o->follow_children);
 	bpf_program__set_autoload(b->progs.follow_free, o->follow_children);
-}
-
-static int map_array(struct mapped *m, const struct bpf_map *map)
-{
-	long page = sysconf(_SC_PAGESIZE);
-
-	m->stride = (bpf_map__value_size(map) + 7) & ~7ul;
-	m->size = (m->stride * bpf_map__max_entries(map) + page - 1) & -page;
-	m->bytes = mmap(NULL, m->size, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
-	if (m->bytes == MAP_FAILED) {
-		m->bytes = NULL;
-		return -errno;
-	}
-	return 0;
+	unwind_tables_configure(&(struct unwind_maps){b->maps.processes, b->maps.mappings, b->maps.slabs},
+				o->user ? o->unwind_bytes : UNWIND_TABLES_NONE, (uint32_t *)&b->rodata->process_mask);
 }
 
 /* BPF programs see the pids of the initial namespace; those of another one would select and name other processes. */
@@ -161,14 +147,17 @@ static int load(struct sampler *s, const struct sampler_options *o, struct error
 				 strerror(-ret));
 	if (o->follow_children && (ret = sample_bpf__attach(s->bpf)))
 		return error_set(err, ret, "cannot follow child processes: %s", strerror(-ret));
-	ret = map_array(&s->cpus, s->bpf->maps.cpus);
-	ret = ret ? ret : map_array(&s->logs, s->bpf->maps.logs);
-	ret = ret ? ret : map_array(&s->indexes, s->bpf->maps.indexes);
+	ret = mapped_open(&s->cpus, s->bpf->maps.cpus);
+	ret = ret ? ret : mapped_open(&s->logs, s->bpf->maps.logs);
+	ret = ret ? ret : mapped_open(&s->indexes, s->bpf->maps.indexes);
 	if (ret)
 		return error_set(err, ret, "cannot map the sample logs: %s", strerror(-ret));
 	for (int i = 0; i < cpus; i++)
 		*vec_push(&s->events) = (struct cpu_event){.fd = -1};
-	return 0;
+	if (!o->user)
+		return 0;
+	s->unwind = unwind_tables_new(&(struct unwind_maps){s->bpf->maps.processes, s->bpf->maps.mappings, s->bpf->maps.slabs}, err);
+	return s->unwind ? 0 : err->code;
 }
 
 static int open_event(struct sampler *s, int cpu)
@@ -261,12 +250,6 @@ struct sampler *sampler_new(const struct sampler_options *o, struct error *err)
 	return s;
 }
 
-static void unmap(struct mapped *m)
-{
-	if (m->bytes)
-		munmap(m->bytes, m->size);
-}
-
 void sampler_free(struct sampler *s)
 {
 	if (!s)
@@ -276,9 +259,10 @@ void sampler_free(struct sampler *s)
 	vec_free(&s->events);
 	idle_times_free(&s->idle_before);
 	idle_times_free(&s->idle_after);
-	unmap(&s->cpus);
-	unmap(&s->logs);
-	unmap(&s->indexes);
+	mapped_close(&s->cpus);
+	mapped_close(&s->logs);
+	mapped_close(&s->indexes);
+	unwind_tables_free(s->unwind);
 	sample_bpf__destroy(s->bpf);
 	free(s);
 }
@@ -310,19 +294,31 @@ void sampler_stop(struct sampler *s)
 			ioctl(s->events.v[i].fd, PERF_EVENT_IOC_DISABLE, 0);
 }
 
+/* Waits until no sampler run that began before is under way on the CPU. */
+static void wait_for_run(const struct cpu_state *c)
+{
+	uint32_t seen;
+
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	seen = __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE);
+	while (seen & 1 && __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE) == seen)
+		sched_yield(); /* at most one run, microseconds; it may be on this very CPU only while we are not */
+}
+
 /*
  * Makes the CPU's sampler write to the other half and waits until no run that saw the old value is under way; then the first
  * half is ours. The sampler reads `active` behind a full barrier and so do we.
  */
 static void flip_cpu(struct cpu_state *c)
 {
-	uint32_t seen;
-
 	__atomic_store_n(&c->active, c->active ^ 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	seen = __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE);
-	while (seen & 1 && __atomic_load_n(&c->sequence, __ATOMIC_ACQUIRE) == seen)
-		sched_yield(); /* at most one run, microseconds; it may be on this very CPU only while we are not */
+	wait_for_run(c);
+}
+
+void sampler_settle(const struct sampler *s)
+{
+	for (size_t cpu = 0; cpu < s->events.n; cpu++)
+		wait_for_run(cpu_state(s, cpu));
 }
 
 void sampler_flip(struct sampler *s)
@@ -591,5 +587,33 @@ uint64_t sampler_cpu_ns(const struct sampler *s)
 
 size_t sampler_map_bytes(const struct sampler *s)
 {
-	return s->cpus.size + s->logs.size + s->indexes.size;
+	return s->cpus.size + s->logs.size + s->indexes.size + (s->unwind ? unwind_tables_bytes(s->unwind) : 0);
+}
+
+unsigned sampler_verified_instructions(const struct sampler *s)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	/* A field since Linux 5.16. */
+	return bpf_obj_get_info_by_fd(bpf_program__fd(s->bpf->progs.sample), &info, &size) ? 0 : info.verified_insns;
+}
+
+struct unwind_tables *sampler_unwind_tables(struct sampler *s)
+{
+	return s->unwind;
+}
+
+int sampler_read_tasks(struct sampler *s, void (*fn)(void *ctx, const struct task_record *t), void *ctx)
+{
+	struct bpf_link *link = bpf_program__attach_iter(s->bpf->progs.list_processes, NULL);
+	struct task_record records[128];
+	auto_close int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
+	ssize_t n;
+
+	while (fd >= 0 && (n = read(fd, records, sizeof(records))) > 0)
+		for (size_t i = 0; i < n / sizeof(*records); i++)
+			fn(ctx, &records[i]);
+	bpf_link__destroy(link);
+	return fd < 0 ? -errno : 0;
 }

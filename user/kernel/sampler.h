@@ -23,6 +23,7 @@ struct sampler_options {
 	size_t max_targets;   /* room for them, children included */
 	bool kernel, user;    /* which stacks are taken */
 	size_t max_map_bytes; /* BPF map memory to keep to if that leaves each CPU a log at all; 0: the default */
+	size_t unwind_bytes;  /* for unwind tables; 0: the default */
 };
 
 /* Loads everything, with the events opened but off. NULL with one sentence in `err`. */
@@ -62,5 +63,14 @@ const char *sampler_event_name(const struct sampler *s); /* "cpu-clock" or "cycl
 uint64_t sampler_targets_lost(const struct sampler *s);	 /* children that found the target table full */
 uint64_t sampler_cpu_ns(const struct sampler *s);	 /* CPU time of the sampler's own runs, as drained */
 size_t sampler_map_bytes(const struct sampler *s);	 /* BPF map memory */
+
+unsigned sampler_verified_instructions(const struct sampler *s); /* that the kernel followed to accept the sampler; 0: not told */
+
+/* Where unwind tables and mappings go; NULL when no user stacks are taken. */
+struct unwind_tables *sampler_unwind_tables(struct sampler *s);
+/* Waits until no sampler run that may have seen what was taken out of its reach before is under way: microseconds. */
+void sampler_settle(const struct sampler *s);
+/* Calls `fn` for every process of the machine. 0 or a negative errno. */
+int sampler_read_tasks(struct sampler *s, void (*fn)(void *ctx, const struct task_record *t), void *ctx);
 
 #endif

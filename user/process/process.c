@@ -31,6 +31,8 @@ struct pid_entry {
 
 struct process_table {
 	struct process_hooks hooks;
+	void (*on_change)(void *ctx, int32_t pid);
+	void *on_change_ctx;
 	VEC(struct pid_entry) entries;
 	struct table by_pid;
 	size_t vacant;        /* entries without incarnations */
@@ -80,6 +82,33 @@ static struct process *running(const struct process_table *t, int32_t pid)
 	return p && p->died == NEVER ? p : NULL;
 }
 
+struct process *process_table_running(const struct process_table *t, int32_t pid)
+{
+	return running(t, pid);
+}
+
+void process_table_each(const struct process_table *t, void (*fn)(void *ctx, struct process *p), void *ctx)
+{
+	for (size_t i = 0; i < t->entries.n; i++) {
+		struct process *p = newest(&t->entries.v[i]);
+
+		if (p && p->died == NEVER)
+			fn(ctx, p);
+	}
+}
+
+void process_table_on_change(struct process_table *t, void (*fn)(void *ctx, int32_t pid), void *ctx)
+{
+	t->on_change = fn;
+	t->on_change_ctx = ctx;
+}
+
+static void changed(struct process_table *t, int32_t pid)
+{
+	if (t->on_change)
+		t->on_change(t->on_change_ctx, pid);
+}
+
 /* The newest incarnation that was born by `time`; it may have died since. */
 static struct process *born_by(const struct process_table *t, int32_t pid, uint64_t time)
 {
@@ -115,6 +144,7 @@ static void end_process(struct process_table *t, struct process *p, uint64_t tim
 {
 	p->died = time;
 	list_ended(t, p->pid);
+	changed(t, p->pid);
 }
 
 /*
@@ -143,6 +173,9 @@ static struct process *begin_process(struct process_table *t, int32_t pid, uint6
 	e->incarnations.n++;
 	if (after)
 		list_ended(t, pid);
+	/* Unless it turns out to be a fork: the same pid without one is the next program of the same task. */
+	if (before && before->exec_id)
+		p->exec_id = before->exec_id + (time > before->exec_read);
 	if (before && before->died > time) {
 		mappings_take(p, before, time);
 		end_process(t, before, time);
@@ -194,6 +227,7 @@ static void on_mmap(struct process_table *t, const struct process_event *e)
 		mappings_cut(&t->hooks, p, like.start, like.end, e->time);
 	if (p->replaced.n)
 		list_ended(t, p->pid);
+	changed(t, p->pid);
 	if (++p->unchecked >= MAPPINGS_CHECKED && p->unchecked > p->mappings.n / 2 && p == running(t, p->pid)) {
 		p->unchecked = 0;
 		process_table_scan(t, p->pid);
@@ -215,6 +249,7 @@ static void on_exec(struct process_table *t, const struct process_event *e)
 	}
 	if (!p->comm[0])
 		memcpy(p->comm, e->comm.comm, sizeof(p->comm));
+	changed(t, p->pid);
 }
 
 static void on_comm(struct process_table *t, const struct process_event *e)
@@ -245,6 +280,8 @@ static void on_fork(struct process_table *t, const struct process_event *e)
 		p = begin_process(t, e->pid, e->time);
 	}
 	parent = born_by(t, e->fork.parent_pid, e->time);
+	p->exec_id = parent ? parent->exec_id : 0;
+	changed(t, p->pid);
 	if (!parent || parent == p)
 		return;
 	if (!p->comm[0])
@@ -369,7 +406,19 @@ int process_table_scan(struct process_table *t, int32_t pid)
 		mappings_prune(&t->hooks, s.p, t->scans, s.now);
 	if (s.p->replaced.n)
 		list_ended(t, pid);
+	changed(t, pid);
 	return ret < 0 ? ret : 0;
+}
+
+void process_table_set_exec_id(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t exec_id, uint64_t time)
+{
+	struct process *p = running(t, pid);
+
+	if (!p || (p->start_tick && p->start_tick != start_ns / PROC_TICK_NS) || p->born > time)
+		return;
+	p->exec_id = exec_id;
+	p->exec_read = time;
+	changed(t, pid);
 }
 
 /* Is `p`, which runs as far as we know, gone? */

@@ -36,6 +36,8 @@ struct process {
 	uint64_t born, died; /* [born, died); born is 0 when it was there before us, died is UINT64_MAX while it runs */
 	uint64_t start_tick; /* when it started, in PROC_TICK_NS; 0 until a sample or /proc told */
 	uint64_t assumed;    /* met before its fork or exec was told: the time when; else 0 */
+	uint64_t exec_id;    /* the kernel's count of execs in its task, 0 until known: a fork keeps it, an exec adds one */
+	uint64_t exec_read;  /* the time when the kernel was asked for it; else 0 */
 	char *exe;           /* owned; path of the program as the kernel told it; NULL until known, and of kernel threads */
 	char comm[16];       /* of the main thread, escaped by nobody; "" for kernel threads, whose samples have it */
 	struct mapping_list mappings; /* what is mapped now, ascending and disjoint */
@@ -58,6 +60,9 @@ struct process_table; /* opaque */
 struct process_table *process_table_new(const struct process_hooks *hooks);
 void process_table_free(struct process_table *t); /* NULL is fine */
 
+/* `fn` is told the pids whose process, or what it has mapped, is another one now. */
+void process_table_on_change(struct process_table *t, void (*fn)(void *ctx, int32_t pid), void *ctx);
+
 /* Brings the table up to date with one event. EVENT_CGROUP and EVENT_LOST are for the caller. */
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
@@ -68,6 +73,14 @@ void process_table_apply(struct process_table *t, const struct process_event *e)
 int process_table_scan(struct process_table *t, int32_t pid);
 /* Every process of the machine; also the repair after lost side-band records. Vanished ones are marked as died at `now`. */
 int process_table_scan_all(struct process_table *t, uint64_t now, struct error *err);
+
+/* The exec count of a process as the kernel had it at `time`, if it is the one that started at start_ns. */
+void process_table_set_exec_id(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t exec_id, uint64_t time);
+
+/* What runs as `pid` now, as far as has been told; or NULL. */
+struct process *process_table_running(const struct process_table *t, int32_t pid);
+/* Calls `fn` for everything that runs. */
+void process_table_each(const struct process_table *t, void (*fn)(void *ctx, struct process *p), void *ctx);
 
 /*
  * The incarnation of `pid` that ran at `time` and started at start_ns (0: not known), or NULL. A process that the side-band

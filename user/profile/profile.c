@@ -154,6 +154,13 @@ uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, cons
 	return id;
 }
 
+uint32_t profile_find_process(const struct profile *p, int32_t pid, uint64_t identity)
+{
+	struct profile_process key = {.pid = pid, .identity = identity};
+
+	return table_find(&p->process_table, hash_mix(hash_mix(2, (uint32_t)pid), identity), same_process, p, &key);
+}
+
 uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm)
 {
 	struct profile_thread t = {process, tid, strings_add(p->strings, comm)};

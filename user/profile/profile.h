@@ -117,6 +117,8 @@ uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame);
 uint32_t profile_node_at(struct profile *p, uint32_t parent, uint32_t frame, uint32_t location);
 /* (pid, identity) is the key; a later call with another comm renames the process (exec'ed ones get a new identity). */
 uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm);
+/* The id of that process, or TABLE_NONE. */
+uint32_t profile_find_process(const struct profile *p, int32_t pid, uint64_t identity);
 uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm);
 /* Adds `count` to the sample (thread, node). */
 void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t count);

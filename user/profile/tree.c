@@ -3,11 +3,40 @@
 
 #include <string.h>
 
-/* While a tree is built its children are found by hash; the sibling lists are made at the end, in order. */
-struct builder {
+#define NO_NODE UINT32_MAX
+
+/* What the view's patterns say of a name; asked once a name. */
+struct marks {
+	bool known, hide, focus, root, ignore;
+	uint16_t highlight;
+};
+
+/* A frame of the stack that the builder holds. The flags tell of the stack up to here. */
+struct entry {
+	uint32_t name, binary;
+	enum frame_kind kind : 8;
+	bool shown;
+	bool ignored, focused, rooted;
+	uint32_t node; /* in the tree, of the stack up to here; NO_NODE until samples need it */
+};
+
+/*
+ * While a tree is built, first_child is the child that came first, which most nodes have no other than; the later ones are
+ * found by hash. The sibling lists are made at the end, in order.
+ */
+struct tree_builder {
 	struct tree *tree;
+	struct view view;
 	struct table by_key;
-	VEC(uint32_t) path; /* scratch: profile nodes of one stack, leaf first */
+	VEC(struct entry) stack;
+	VEC(struct marks) marks;            /* by string id */
+	VEC(struct tree_baseline) baseline; /* by node, as far as there are any */
+	VEC(uint32_t) path; /* of a view in order: the nodes of the last stack, root first; a view that is not makes none */
+};
+
+struct node_ids {
+	uint32_t *v;
+	size_t n, cap;
 };
 
 struct key {
@@ -15,31 +44,339 @@ struct key {
 	enum frame_kind kind;
 };
 
-static bool same_child(const void *ctx, uint32_t id, const void *key)
+static bool is_child(const struct tree_node *n, const struct key *k)
 {
-	const struct tree_node *n = &((const struct tree *)ctx)->nodes.v[id];
-	const struct key *k = key;
-
 	return n->parent == k->parent && n->name == k->name && n->binary == k->binary && n->kind == k->kind;
 }
 
-static uint32_t child(struct builder *b, uint32_t parent, uint32_t name, uint32_t binary, enum frame_kind kind)
+static bool same_child(const void *ctx, uint32_t id, const void *key)
 {
-	struct key k = {parent, name, binary, kind};
-	uint64_t hash = hash_mix(hash_mix(hash_mix(parent, name), binary), kind);
-	struct tree *t = b->tree;
-	uint32_t id = table_find(&b->by_key, hash, same_child, t, &k);
-	uint32_t depth = t->nodes.v[parent].depth + 1;
+	return is_child(&((const struct tree *)ctx)->nodes.v[id], key);
+}
 
-	if (id != TABLE_NONE)
-		return id;
-	id = t->nodes.n;
-	*vec_push(&t->nodes) =
-		(struct tree_node){.name = name, .binary = binary, .kind = kind, .parent = parent, .depth = depth};
-	table_add(&b->by_key, hash, id);
+static struct marks *marks_of(struct tree_builder *b, uint32_t name)
+{
+	const struct patterns *p = b->view.patterns;
+	struct marks *m;
+
+	if (name >= b->marks.n) {
+		size_t more = name + 1 - b->marks.n;
+
+		vec_reserve(&b->marks, more);
+		memset(b->marks.v + b->marks.n, 0, more * sizeof(*b->marks.v));
+		b->marks.n += more;
+	}
+	m = &b->marks.v[name];
+	if (!m->known) {
+		const char *text = strings_get(b->tree->profile->strings, name);
+
+		*m = (struct marks){
+			.known = true,
+			.hide = patterns_match(p, PATTERN_HIDE, text),
+			.focus = patterns_match(p, PATTERN_FOCUS, text),
+			.root = patterns_match(p, PATTERN_ROOT, text),
+			.ignore = patterns_match(p, PATTERN_IGNORE, text),
+			.highlight = patterns_highlight(p, text),
+		};
+	}
+	return m;
+}
+
+static uint32_t add_node(struct tree_builder *b, const struct key *k)
+{
+	struct tree *t = b->tree;
+	uint32_t id = t->nodes.n, depth = t->nodes.v[k->parent].depth + 1;
+
+	*vec_push(&t->nodes) = (struct tree_node){
+		.name = k->name,
+		.binary = k->binary,
+		.kind = k->kind,
+		.parent = k->parent,
+		.depth = depth,
+		.highlight = b->view.patterns ? marks_of(b, k->name)->highlight : 0,
+	};
 	if (depth > t->max_depth)
 		t->max_depth = depth;
 	return id;
+}
+
+static uint32_t child(struct tree_builder *b, uint32_t parent, const struct entry *e)
+{
+	struct key k = {parent, e->name, e->binary, e->kind};
+	uint32_t first = b->tree->nodes.v[parent].first_child, id;
+	uint64_t hash;
+
+	if (!first) {
+		id = add_node(b, &k);
+		return b->tree->nodes.v[parent].first_child = id;
+	}
+	if (is_child(&b->tree->nodes.v[first], &k))
+		return first;
+	hash = hash_mix(hash_mix(hash_mix(parent, e->name), e->binary), e->kind);
+	id = table_find(&b->by_key, hash, same_child, b->tree, &k);
+	if (id == TABLE_NONE) {
+		id = add_node(b, &k);
+		table_add(&b->by_key, hash, id);
+	}
+	return id;
+}
+
+/* In a view in order: the node at this depth of the last stack when that is the same up to here, else a new one. */
+static uint32_t neighbour(struct tree_builder *b, uint32_t parent, const struct entry *e, size_t depth)
+{
+	struct key k = {parent, e->name, e->binary, e->kind};
+
+	if (depth < b->path.n && is_child(&b->tree->nodes.v[b->path.v[depth]], &k))
+		return b->path.v[depth];
+	b->path.n = depth;
+	return *vec_push(&b->path) = add_node(b, &k);
+}
+
+/* The node of the stack when that of its start is not the start of its node. */
+static uint32_t node_of_all(struct tree_builder *b)
+{
+	uint32_t node = 0;
+	size_t depth = 0;
+
+	for (size_t i = 0; i < b->stack.n; i++) {
+		const struct entry *e = &b->stack.v[b->view.reversed ? b->stack.n - 1 - i : i];
+
+		if (e->shown)
+			node = b->view.in_order ? neighbour(b, node, e, depth++) : child(b, node, e);
+	}
+	b->path.n = depth;
+	return node;
+}
+
+static uint32_t node_of(struct tree_builder *b)
+{
+	size_t known = b->stack.n;
+	uint32_t node = 0;
+
+	if (b->view.reversed || b->view.in_order)
+		return node_of_all(b);
+	while (known && b->stack.v[known - 1].node == NO_NODE)
+		known--;
+	if (known)
+		node = b->stack.v[known - 1].node;
+	for (; known < b->stack.n; known++) {
+		struct entry *e = &b->stack.v[known];
+
+		if (e->shown)
+			node = child(b, node, e);
+		e->node = node;
+	}
+	return node;
+}
+
+static struct entry top(const struct tree_builder *b)
+{
+	const struct patterns *p = b->view.patterns;
+
+	if (b->stack.n)
+		return b->stack.v[b->stack.n - 1];
+	return (struct entry){.focused = !patterns_have(p, PATTERN_FOCUS), .rooted = !patterns_have(p, PATTERN_ROOT)};
+}
+
+struct tree_builder *tree_builder_new(const struct profile *p, const struct view *view)
+{
+	struct tree_builder *b = xcalloc(1, sizeof(*b));
+
+	b->view = *view;
+	b->tree = xcalloc(1, sizeof(*b->tree));
+	b->tree->profile = p;
+	*vec_push(&b->tree->nodes) = (struct tree_node){.name = strings_add(p->strings, "all"), .kind = FRAME_USER};
+	for (size_t i = 0; i < patterns_labels(view->patterns); i++)
+		*vec_push(&b->tree->highlights) =
+			(struct tree_highlight){.label = patterns_label(view->patterns, i)};
+	return b;
+}
+
+void tree_builder_keep(struct tree_builder *b, size_t depth)
+{
+	if (depth < b->stack.n)
+		b->stack.n = depth;
+}
+
+static void push(struct tree_builder *b, uint32_t name, uint32_t binary, enum frame_kind kind, bool shown)
+{
+	struct entry e = top(b);
+
+	e.name = name;
+	e.binary = binary;
+	e.kind = kind;
+	e.node = NO_NODE;
+	e.shown = shown;
+	if (shown && b->view.patterns) {
+		const struct marks *m = marks_of(b, name);
+
+		e.ignored |= m->ignore;
+		e.focused |= m->focus;
+		e.rooted |= m->root;
+		e.shown = e.rooted && !m->hide;
+	}
+	*vec_push(&b->stack) = e;
+}
+
+void tree_builder_push(struct tree_builder *b, uint32_t name, uint32_t binary, enum frame_kind kind)
+{
+	push(b, name, binary, kind, view_shows(&b->view, kind));
+}
+
+void tree_builder_count(struct tree_builder *b, uint64_t count)
+{
+	struct entry e = top(b);
+	struct tree *t = b->tree;
+	uint64_t *sum = e.ignored ? &t->ignored : !e.focused ? &t->unfocused : &t->rootless;
+
+	if (!e.ignored && e.focused && e.rooted) {
+		uint32_t node = node_of(b);
+
+		sum = &t->nodes.v[node].self;
+	}
+	*sum += count;
+}
+
+void tree_builder_count_baseline(struct tree_builder *b, uint64_t count)
+{
+	struct entry e = top(b);
+	uint32_t node;
+
+	if (e.ignored || !e.focused || !e.rooted)
+		return;
+	node = node_of(b);
+	while (b->baseline.n <= node)
+		*vec_push(&b->baseline) = (struct tree_baseline){0};
+	b->baseline.v[node].self += count;
+}
+
+void tree_builder_folded(struct tree_builder *b)
+{
+	b->tree->folded = true;
+}
+
+void tree_builder_thousandths(struct tree_builder *b)
+{
+	struct tree *t = b->tree;
+
+	if (t->thousandths)
+		return;
+	t->thousandths = true;
+	for (size_t i = 0; i < t->nodes.n; i++)
+		t->nodes.v[i].self *= 1000;
+	for (size_t i = 0; i < b->baseline.n; i++)
+		b->baseline.v[i].self *= 1000;
+	t->ignored *= 1000;
+	t->unfocused *= 1000;
+	t->rootless *= 1000;
+}
+
+/* For qsort_r(): siblings as they are to be linked. */
+static int by_sibling_order(const void *a, const void *b, void *tree)
+{
+	const struct tree *t = tree;
+	const struct tree_node *x = &t->nodes.v[*(const uint32_t *)a], *y = &t->nodes.v[*(const uint32_t *)b];
+	const struct strings *s = t->profile->strings;
+	int c = x->name == y->name ? 0 : strcmp(strings_get(s, x->name), strings_get(s, y->name));
+
+	if (!c)
+		c = (int)x->kind - (int)y->kind;
+	return c ? c : strcmp(strings_get(s, x->binary), strings_get(s, y->binary));
+}
+
+static void sort_children(struct tree *t, uint32_t parent, void *scratch)
+{
+	VEC(uint32_t) *order = scratch;
+
+	order->n = 0;
+	for (uint32_t c = t->nodes.v[parent].first_child; c; c = t->nodes.v[c].next_sibling)
+		*vec_push(order) = c;
+	qsort_r(order->v, order->n, sizeof(*order->v), by_sibling_order, t);
+	t->nodes.v[parent].first_child = order->v[0];
+	for (size_t i = 0; i < order->n; i++)
+		t->nodes.v[order->v[i]].next_sibling = i + 1 < order->n ? order->v[i + 1] : 0;
+}
+
+static void link_siblings(struct tree *t, bool in_order)
+{
+	VEC(uint32_t) scratch = {0};
+
+	for (uint32_t i = 0; i < t->nodes.n; i++)
+		t->nodes.v[i].first_child = 0;
+	for (uint32_t i = t->nodes.n; --i;) {
+		struct tree_node *parent = &t->nodes.v[t->nodes.v[i].parent];
+
+		t->nodes.v[i].next_sibling = parent->first_child;
+		parent->first_child = i;
+	}
+	for (uint32_t i = 0; !in_order && i < t->nodes.n; i++) {
+		uint32_t first = t->nodes.v[i].first_child;
+
+		if (first && t->nodes.v[first].next_sibling)
+			sort_children(t, i, &scratch);
+	}
+	vec_free(&scratch);
+}
+
+/* A child is always made after its parent, so one pass from the end sums up the totals. */
+static void sum_up(struct tree *t)
+{
+	for (uint32_t i = t->nodes.n; i--;) {
+		t->nodes.v[i].total += t->nodes.v[i].self;
+		if (i)
+			t->nodes.v[t->nodes.v[i].parent].total += t->nodes.v[i].total;
+		if (!t->baseline)
+			continue;
+		t->baseline[i].total += t->baseline[i].self;
+		if (i)
+			t->baseline[t->nodes.v[i].parent].total += t->baseline[i].total;
+	}
+}
+
+/* Samples of a label: those of its frames that have no other one of it below them. */
+static void count_highlights(struct tree *t)
+{
+	auto_free uint32_t *open = xcalloc(t->highlights.n + 1, sizeof(*open)); /* by highlight: frames in the stack */
+	uint32_t id = t->nodes.v[0].first_child;
+
+	while (id) {
+		const struct tree_node *n = &t->nodes.v[id];
+
+		if (n->highlight && !open[n->highlight]++)
+			t->highlights.v[n->highlight - 1].samples += n->total;
+		if (n->first_child) {
+			id = n->first_child;
+			continue;
+		}
+		for (; id; id = t->nodes.v[id].parent) {
+			open[t->nodes.v[id].highlight] -= t->nodes.v[id].highlight != 0;
+			if (t->nodes.v[id].next_sibling)
+				break;
+		}
+		id = id ? t->nodes.v[id].next_sibling : 0;
+	}
+}
+
+struct tree *tree_builder_end(struct tree_builder *b)
+{
+	struct tree *t = b->tree;
+
+	table_free(&b->by_key);
+	if (b->baseline.n) {
+		t->baseline = xcalloc(t->nodes.n, sizeof(*t->baseline));
+		memcpy(t->baseline, b->baseline.v, b->baseline.n * sizeof(*t->baseline));
+	}
+	sum_up(t);
+	t->in_order = b->view.in_order;
+	link_siblings(t, t->in_order);
+	if (t->highlights.n)
+		count_highlights(t);
+	vec_free(&b->stack);
+	vec_free(&b->marks);
+	vec_free(&b->baseline);
+	vec_free(&b->path);
+	free(b);
+	return t;
 }
 
 /* A comm can be empty (prctl allows it); a frame's name cannot. */
@@ -56,21 +393,20 @@ static uint32_t numbered(const struct profile *p, uint32_t comm, char separator,
 	return strings_add(p->strings, text);
 }
 
-/* The frame(s) that stand for the process and thread. Folded input has neither: its stacks bring their own roots. */
-static uint32_t root_of(struct builder *b, const struct view *v, const struct profile_thread *t)
+/*
+ * The frame(s) that stand for the process and thread, whatever kinds the view shows. Folded input has neither: its
+ * stacks bring their own roots.
+ */
+static void push_roots(struct tree_builder *b, const struct view *v, const struct profile_thread *t)
 {
 	const struct profile *p = b->tree->profile;
 	const struct profile_process *process = &p->processes.v[t->process];
-	uint32_t node = 0, name;
 
-	if (process->comm || process->pid) {
-		name = v->pids ? numbered(p, process->comm, '-', process->pid) :
-				 strings_add(p->strings, comm_text(p, process->comm));
-		node = child(b, 0, name, 0, FRAME_USER);
-	}
+	if (process->comm || process->pid)
+		push(b, v->pids ? numbered(p, process->comm, '-', process->pid) :
+				  strings_add(p->strings, comm_text(p, process->comm)), 0, FRAME_USER, true);
 	if (v->threads && (t->comm || t->tid))
-		node = child(b, node, numbered(p, t->comm, '/', t->tid), 0, FRAME_USER);
-	return node;
+		push(b, numbered(p, t->comm, '/', t->tid), 0, FRAME_USER, true);
 }
 
 bool view_shows(const struct view *v, enum frame_kind kind)
@@ -82,74 +418,93 @@ bool view_shows(const struct view *v, enum frame_kind kind)
 	return !(v->no_inline && kind == FRAME_INLINE);
 }
 
-static void add_sample(struct builder *b, const struct view *v, const struct profile_sample *s)
+/* A sample of the profile, root frames included. `path`: the profile's nodes of its stack, leaf first. */
+static void push_sample(struct tree_builder *b, const struct profile_sample *s, struct node_ids *path)
 {
 	const struct profile *p = b->tree->profile;
-	uint32_t node = root_of(b, v, &p->threads.v[s->thread]);
 
-	b->path.n = 0;
+	path->n = 0;
 	for (uint32_t n = s->node; n; n = p->nodes.v[n].parent)
-		*vec_push(&b->path) = n;
-	for (size_t i = b->path.n; i--;) {
-		const struct profile_frame *f = &p->frames.v[p->nodes.v[b->path.v[i]].frame];
+		*vec_push(path) = n;
+	tree_builder_keep(b, 0);
+	push_roots(b, &b->view, &p->threads.v[s->thread]);
+	for (size_t depth = path->n; depth--;) {
+		const struct profile_frame *f = &p->frames.v[p->nodes.v[path->v[depth]].frame];
 
-		if (view_shows(v, f->kind))
-			node = child(b, node, f->name, f->binary, f->kind);
-	}
-	b->tree->nodes.v[node].self += s->count;
-}
-
-/* For qsort_r(): nodes in the order in which sibling lists are to be linked, last sibling first. */
-static int by_sibling_order(const void *a, const void *b, void *tree)
-{
-	const struct tree *t = tree;
-	const struct tree_node *x = &t->nodes.v[*(const uint32_t *)a], *y = &t->nodes.v[*(const uint32_t *)b];
-	const struct strings *s = t->profile->strings;
-	int c;
-
-	if (x->parent != y->parent)
-		return x->parent < y->parent ? -1 : 1;
-	c = x->name == y->name ? 0 : strcmp(strings_get(s, y->name), strings_get(s, x->name));
-	if (!c)
-		c = (int)y->kind - (int)x->kind;
-	return c ? c : strcmp(strings_get(s, y->binary), strings_get(s, x->binary));
-}
-
-static void link_siblings(struct tree *t)
-{
-	auto_free uint32_t *order = xcalloc(t->nodes.n, sizeof(*order));
-
-	for (uint32_t i = 1; i < t->nodes.n; i++)
-		order[i] = i;
-	qsort_r(order + 1, t->nodes.n - 1, sizeof(*order), by_sibling_order, t);
-	for (uint32_t i = 1; i < t->nodes.n; i++) {
-		struct tree_node *n = &t->nodes.v[order[i]], *parent = &t->nodes.v[n->parent];
-
-		n->next_sibling = parent->first_child;
-		parent->first_child = order[i];
+		tree_builder_push(b, f->name, f->binary, f->kind);
 	}
 }
 
 struct tree *tree_new(const struct profile *p, const struct view *view)
 {
-	struct tree *t = xcalloc(1, sizeof(*t));
-	struct builder b = {.tree = t};
+	struct tree_builder *b = tree_builder_new(p, view);
+	struct node_ids path = {0};
 
-	t->profile = p;
-	*vec_push(&t->nodes) = (struct tree_node){.name = strings_add(p->strings, "all"), .kind = FRAME_USER};
-	for (size_t i = 0; i < p->samples.n; i++)
-		if (view->process == ALL_PROCESSES || p->threads.v[p->samples.v[i].thread].process == view->process)
-			add_sample(&b, view, &p->samples.v[i]);
-	/* A child is always made after its parent, so one pass from the end sums up the totals. */
-	for (uint32_t i = t->nodes.n; i--;) {
-		t->nodes.v[i].total += t->nodes.v[i].self;
-		if (i)
-			t->nodes.v[t->nodes.v[i].parent].total += t->nodes.v[i].total;
+	for (size_t i = 0; i < p->samples.n; i++) {
+		const struct profile_sample *s = &p->samples.v[i];
+
+		if (view->process != ALL_PROCESSES && p->threads.v[s->thread].process != view->process)
+			continue;
+		push_sample(b, s, &path);
+		tree_builder_count(b, s->count);
 	}
-	link_siblings(t);
-	table_free(&b.by_key);
-	vec_free(&b.path);
-	return t;
+	vec_free(&path);
+	return tree_builder_end(b);
+}
+
+struct view_stacks {
+	struct tree_builder *builder;
+	struct node_ids path, frames;
+};
+
+struct view_stacks *view_stacks_new(const struct profile *p, const struct view *view)
+{
+	struct view_stacks *v = xcalloc(1, sizeof(*v));
+
+	v->builder = tree_builder_new(p, view);
+	return v;
+}
+
+void view_stacks_free(struct view_stacks *v)
+{
+	if (!v)
+		return;
+	tree_free(tree_builder_end(v->builder));
+	vec_free(&v->path);
+	vec_free(&v->frames);
+	free(v);
+}
+
+bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **frames, size_t *n)
+{
+	const struct profile *p = v->builder->tree->profile;
+	struct entry e;
+
+	push_sample(v->builder, s, &v->path);
+	e = top(v->builder);
+	if (e.ignored || !e.focused || !e.rooted)
+		return false;
+	v->frames.n = 0;
+	for (size_t i = 0; i < v->path.n; i++)
+		if (v->builder->stack.v[v->builder->stack.n - 1 - i].shown)
+			*vec_push(&v->frames) = p->nodes.v[v->path.v[i]].frame;
+	*frames = v->frames.v;
+	*n = v->frames.n;
+	return true;
+}
+
+uint32_t tree_next(const struct tree *t, uint32_t id)
+{
+	if (t->nodes.v[id].first_child)
+		return t->nodes.v[id].first_child;
+	while (id && !t->nodes.v[id].next_sibling)
+		id = t->nodes.v[id].parent;
+	return id ? t->nodes.v[id].next_sibling : 0;
+}
+
+uint64_t tree_left_out(const struct tree *t)
+{
+	return t->ignored + t->unfocused + t->rootless;
 }
 
 void tree_free(struct tree *t)
@@ -157,5 +512,7 @@ void tree_free(struct tree *t)
 	if (!t)
 		return;
 	vec_free(&t->nodes);
+	vec_free(&t->highlights);
+	free(t->baseline);
 	free(t);
 }

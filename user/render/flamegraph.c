@@ -2,6 +2,9 @@
 #include "render/flamegraph.h"
 
 #include "base/text.h"
+#include "render/boxes.h"
+#include "render/functions.h"
+#include "render/island.h"
 #include "render/label.h"
 #include "render/layout.h"
 #include "render/palette.h"
@@ -12,8 +15,11 @@
 
 #define PAD 16
 #define FRAMES_TOP 66
-#define MAX_BOXES 12000 /* what a browser draws and searches without a pause */
-#define MAX_ROWS 800    /* in view at once; deeper ones come up by zooming */
+#define MAX_BOXES 4000 /* of the still picture; the script draws from all frames */
+#define MAX_ROWS 800   /* in view at once; deeper ones come up by zooming */
+#define TOP_ROWS 10
+#define TOP_NAMES 148 /* where the names of the table start */
+#define LINE 16
 #define TITLE_SIZE 17
 
 static const char script[] = {
@@ -23,29 +29,24 @@ static const char style[] = {
 #include "user/render/flamegraph.css.inc"
 	0};
 
-const struct flamegraph_options flamegraph_defaults = {.count_name = "samples", .min_width = 0.1, .factor = 1};
+const char flamegraph_csp[] = "default-src 'none'; style-src 'unsafe-inline'; script-src '"
+#include "user/render/flamegraph.js.sha256"
+			      "'";
+
+const struct flamegraph_options flamegraph_defaults = {.count_name = "samples", .min_width = 1, .factor = 1};
 
 struct drawing {
 	struct buf *out;
 	const struct tree *tree;
 	const struct flamegraph_options *o;
+	struct functions functions;
 	struct layout layout;
 	uint64_t whole; /* samples of the whole width, at least 1 */
 	unsigned width, inner, font, pitch;
 	unsigned rows;          /* in view */
+	unsigned kinds;         /* bits 1 << enum frame_kind of what the tree has */
 	struct buf safe, label; /* scratch */
 };
-
-/* Fixed-width fonts are 0.60 em a column, most of them 0.602; a little more leaves air. */
-static uint64_t columns_of(const struct drawing *d, uint64_t pixels, unsigned font)
-{
-	return pixels * 1000 / (font * 612);
-}
-
-static uint64_t pixels_of(const struct drawing *d, uint64_t samples)
-{
-	return (unsigned __int128)samples * d->inner / d->whole;
-}
 
 static void add_count(const struct drawing *d, struct buf *out, uint64_t samples)
 {
@@ -60,186 +61,185 @@ static void add_share(const struct drawing *d, struct buf *out, uint64_t samples
 	buf_printf(out, "%" PRIu64 ".%02" PRIu64 "%%", v / 100, v % 100);
 }
 
-/* A line of text cut to `columns`; the whole of it is in data-text, from which the script cuts for another width. */
-static void add_line(struct drawing *d, const char *class, unsigned y, unsigned font, size_t columns, const char *text)
+static void escape(struct drawing *d, const char *text)
 {
-	struct buf *safe = &d->safe, *label = &d->label;
-
-	buf_truncate(safe, 0);
-	buf_truncate(label, 0);
-	text_escape(safe, text, strlen(text));
-	label_cut(label, safe->v, safe->n, columns);
-	buf_printf(d->out, "<text class=\"%s\" x=\"%u\" y=\"%u\" data-text=\"", class, PAD, y);
-	svg_escape(d->out, safe->v, safe->n);
-	buf_puts(d->out, "\">");
-	svg_escape(d->out, label->v, label->n);
-	buf_puts(d->out, "</text>\n");
-}
-
-/* What the tooltip says below the name. */
-static void add_numbers(struct drawing *d, const struct tree_node *n)
-{
-	static const char *const kinds[] = {[FRAME_KERNEL] = "kernel", [FRAME_INLINE] = "inlined", [FRAME_JIT] = "JIT"};
-	const char *kind = n->kind < ARRAY_SIZE(kinds) ? kinds[n->kind] : NULL;
-
-	if (n->binary) {
-		svg_text(d->out, strings_get(d->tree->profile->strings, n->binary));
-		buf_puts(d->out, " \xC2\xB7 ");
-	}
-	if (kind)
-		buf_printf(d->out, "%s \xC2\xB7 ", kind);
-	add_count(d, d->out, n->total);
-	buf_putc(d->out, ' ');
-	svg_text(d->out, d->o->count_name);
-	buf_puts(d->out, ", ");
-	add_share(d, d->out, n->total);
-	buf_puts(d->out, " \xC2\xB7 self ");
-	add_count(d, d->out, n->self);
-	buf_puts(d->out, ", ");
-	add_share(d, d->out, n->self);
-}
-
-static void add_rect(struct drawing *d, const struct layout_box *b)
-{
-	buf_puts(d->out, "<rect x=\"");
-	svg_percent(d->out, b->start, d->whole);
-	buf_puts(d->out, "%\" width=\"");
-	svg_percent(d->out, b->total, d->whole);
-	buf_printf(d->out, "%%\" height=\"%u\"/>", d->pitch - 1);
-}
-
-static void add_label(struct drawing *d, const struct layout_box *b, uint64_t pixels)
-{
-	buf_truncate(&d->label, 0);
-	label_fit(&d->label, d->safe.v, d->safe.n, pixels > 8 ? columns_of(d, pixels - 8, d->font) : 0);
-	if (!d->label.n)
-		return;
-	buf_puts(d->out, "<text x=\"");
-	svg_percent(d->out, b->start, d->whole);
-	buf_printf(d->out, "%%\" dx=\"4\" y=\"%u\">", (d->pitch - 1 + d->font * 7 / 10) / 2);
-	svg_escape(d->out, d->label.v, d->label.n);
-	buf_puts(d->out, "</text>");
-}
-
-static void add_frame(struct drawing *d, const struct layout_box *b)
-{
-	const struct tree_node *n = &d->tree->nodes.v[b->node];
-	const char *name = strings_get(d->tree->profile->strings, n->name);
-	uint64_t pixels = pixels_of(d, b->total);
-
 	buf_truncate(&d->safe, 0);
-	text_escape(&d->safe, name, strlen(name));
-	buf_putc(d->out, '<');
-	if (!b->row)
-		buf_puts(d->out, "g class=\"root");
-	else if (n->kind == FRAME_NOTE)
-		buf_puts(d->out, "g class=\"n");
-	else
-		buf_printf(d->out, "g class=\"%c%u", palette_letter(n->kind), palette_shade(d->safe.v, d->safe.n));
-	/* Wide boxes have a rim; it would be all there is of narrow ones. */
-	buf_printf(d->out, "%s\" data-v=\"%" PRIu64 " %" PRIu64 "\"><title>", pixels >= 4 ? " w" : "", b->start,
-		   b->total);
-	svg_escape(d->out, d->safe.v, d->safe.n);
-	buf_putc(d->out, '\n');
-	add_numbers(d, n);
-	buf_puts(d->out, "</title>");
-	add_rect(d, b);
-	add_label(d, b, pixels);
-	buf_puts(d->out, "</g>\n");
+	buf_truncate(&d->label, 0);
+	text_escape(&d->safe, text, strlen(text));
 }
 
-static void add_folded(struct drawing *d, const struct layout_box *b)
+/* A line of text cut to `columns`; the whole of it is in data-text, from which the script cuts for another width. */
+static void add_line(struct drawing *d, const char *class, unsigned y, unsigned font, const char *text)
 {
-	buf_printf(d->out,
-		   "<g class=\"folded\" data-v=\"%" PRIu64 " %" PRIu64 "\"><title>(frames too narrow to draw)\n",
-		   b->start, b->total);
-	add_count(d, d->out, b->total);
-	buf_putc(d->out, ' ');
-	svg_text(d->out, d->o->count_name);
-	buf_puts(d->out, ", ");
-	add_share(d, d->out, b->total);
-	buf_puts(d->out, "</title>");
-	add_rect(d, b);
-	buf_puts(d->out, "</g>\n");
-}
-
-static void begin_row(struct drawing *d, uint32_t row)
-{
-	if (row)
-		buf_puts(d->out, "</g>\n");
-	if (row < d->rows)
-		buf_printf(d->out, "<g transform=\"translate(0,%u)\">\n",
-			   (d->o->inverted ? row : d->rows - 1 - row) * d->pitch);
-	else
-		buf_puts(d->out, "<g display=\"none\">\n");
+	escape(d, text);
+	label_cut(&d->label, d->safe.v, d->safe.n, boxes_columns(d->inner, font));
+	buf_printf(d->out, "<text class=\"%s\" x=\"%u\" y=\"%u\"", class, PAD, y);
+	if (d->label.n != d->safe.n || !d->o->width) {
+		buf_puts(d->out, " data-text=\"");
+		svg_escape(d->out, d->safe.v, d->safe.n);
+		buf_putc(d->out, '"');
+	}
+	buf_putc(d->out, '>');
+	svg_escape(d->out, d->label.v, d->label.n);
+	buf_puts(d->out, "</text>\n");
 }
 
 static void add_frames(struct drawing *d)
 {
-	uint32_t row = UINT32_MAX;
+	struct boxes b = {d->tree, &d->layout, d->whole, d->inner, d->font, d->pitch, d->rows, d->o->inverted,
+			  d->o->no_script, d->o->count_name, d->o->factor};
 
 	buf_printf(d->out,
-		   "<svg class=\"frames\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\" font-size=\"%u\" "
-		   "data-total=\"%" PRIu64 "\" data-pitch=\"%u\" data-view=\"%u\" data-inverted=\"%d\"",
-		   PAD, FRAMES_TOP, d->inner, d->rows * d->pitch, d->font, d->whole, d->pitch, d->rows, d->o->inverted);
+		   "<g class=\"fg graph\" transform=\"translate(%u %u)\" font-size=\"%u\" data-whole=\"%" PRIu64
+		   "\" data-pitch=\"%u\" data-rows=\"%u\"",
+		   PAD, FRAMES_TOP, d->font, d->whole, d->pitch, d->rows);
+	if (d->o->min_width != flamegraph_defaults.min_width)
+		buf_printf(d->out, " data-min=\"%.4g\"", d->o->min_width);
+	if (d->o->factor != 1)
+		buf_printf(d->out, " data-factor=\"%.17g\"", d->o->factor);
+	if (d->o->inverted)
+		buf_puts(d->out, " data-inverted=\"\"");
 	if (d->o->font)
 		svg_attribute(d->out, "font-family", d->o->font);
 	if (d->o->name_type)
 		svg_attribute(d->out, "data-prefix", d->o->name_type);
+	svg_attribute(d->out, "data-unit", d->o->count_name);
 	buf_puts(d->out, ">\n");
-	for (size_t i = 0; i < d->layout.boxes.n; i++) {
-		const struct layout_box *b = &d->layout.boxes.v[i];
-
-		if (b->row != row)
-			begin_row(d, row = b->row);
-		if (b->node == LAYOUT_FOLDED)
-			add_folded(d, b);
-		else
-			add_frame(d, b);
-	}
-	buf_puts(d->out, "</g>\n</svg>\n");
-}
-
-static bool has_class(const struct drawing *d, int kind)
-{
-	for (size_t i = 1; i < d->layout.boxes.n; i++) {
-		uint32_t node = d->layout.boxes.v[i].node;
-
-		if (node == LAYOUT_FOLDED ? kind < 0 : d->tree->nodes.v[node].kind == kind)
-			return true;
-	}
-	return false;
-}
-
-/* Only what the graph shows. */
-static void add_legend(struct drawing *d, unsigned y)
-{
-	static const struct {
-		int kind;
-		const char *class, *text;
-	} entries[] = {
-		{FRAME_USER, "u5", "user"},     {FRAME_INLINE, "i5", "inlined"}, {FRAME_JIT, "j5", "JIT"},
-		{FRAME_KERNEL, "k5", "kernel"}, {FRAME_NOTE, "n", "cut stack"},  {-1, "folded", "too narrow to draw"},
-	};
-	unsigned x = PAD;
-
-	buf_puts(d->out, "<g class=\"legend\">");
-	for (size_t i = 0; i < ARRAY_SIZE(entries); i++) {
-		if (!has_class(d, entries[i].kind))
-			continue;
-		buf_printf(d->out, "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"11\" height=\"11\" rx=\"2\"/>",
-			   entries[i].class, x, y - 10);
-		buf_printf(d->out, "<text x=\"%u\" y=\"%u\">%s</text>", x + 16, y, entries[i].text);
-		x += 16 + strlen(entries[i].text) * 7 + 16;
-	}
+	boxes_draw(d->out, &b);
 	buf_puts(d->out, "</g>\n");
 }
 
-/* "12,362 samples = 12,345 shown + 17 in 312 frames narrower than 0.10 px" */
+/* Puts one entry of the legend at *x in line *line, or at the start of the next line where it does not fit. */
+static void add_entry(struct drawing *d, const char *class, const char *text, unsigned *x, unsigned *line)
+{
+	unsigned width;
+
+	escape(d, text);
+	label_cut(&d->label, d->safe.v, d->safe.n, 60);
+	width = 16 + label_columns(d->label.v, d->label.n) * 13 / 2 + 16;
+	if (*x && *x + width > d->inner) {
+		*x = 0;
+		++*line;
+	}
+	buf_printf(d->out, "<rect class=\"%s\" x=\"%u\" y=\"%u\" width=\"11\" height=\"11\" rx=\"2\"/>", class, *x,
+		   *line * LINE);
+	buf_printf(d->out, "<text x=\"%u\" y=\"%u\">", *x + 16, *line * LINE + 10);
+	svg_escape(d->out, d->label.v, d->label.n);
+	buf_puts(d->out, "</text>");
+	*x += width;
+}
+
+static void add_kinds(struct drawing *d, unsigned *x, unsigned *line)
+{
+	static const struct {
+		enum frame_kind kind;
+		const char *class, *text;
+	} entries[] = {
+		{FRAME_USER, "u5", "user"},     {FRAME_INLINE, "i5", "inlined"}, {FRAME_JIT, "j5", "JIT"},
+		{FRAME_KERNEL, "k5", "kernel"}, {FRAME_NOTE, "n", "cut stack"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(entries); i++)
+		if (d->kinds & 1 << entries[i].kind)
+			add_entry(d, entries[i].class, entries[i].text, x, line);
+}
+
+static void add_changes(struct drawing *d, unsigned *x, unsigned *line)
+{
+	add_entry(d, "p5", "larger share than before", x, line);
+	add_entry(d, "p2", "slightly", x, line);
+	add_entry(d, "p0", "same", x, line);
+	add_entry(d, "m2", "slightly", x, line);
+	add_entry(d, "m5", "smaller share", x, line);
+}
+
+/* Only what the graph shows. Returns how many lines it takes. */
+static unsigned add_legend(struct drawing *d, unsigned y)
+{
+	const struct tree *t = d->tree;
+	unsigned x = 0, line = 0;
+
+	buf_printf(d->out, "<g class=\"fg legend\" transform=\"translate(%u %u)\">\n", PAD, y);
+	for (size_t i = 0; i < t->highlights.n; i++) {
+		struct buf text = {0};
+		char class[8] = {'h', '0' + i % PALETTE_HIGHLIGHTS};
+
+		buf_printf(&text, "%s ", t->highlights.v[i].label);
+		add_share(d, &text, t->highlights.v[i].samples);
+		add_entry(d, class, text.v, &x, &line);
+		buf_free(&text);
+	}
+	if (t->baseline)
+		add_changes(d, &x, &line);
+	else
+		add_kinds(d, &x, &line);
+	if (d->layout.folded_frames)
+		add_entry(d, "x", "too narrow to draw", &x, &line);
+	buf_puts(d->out, "</g>\n");
+	return line + 1;
+}
+
+static void add_top_row(struct drawing *d, const struct function *f, unsigned y)
+{
+	const struct strings *strings = d->tree->profile->strings;
+	unsigned columns = boxes_columns(d->inner > TOP_NAMES ? d->inner - TOP_NAMES : 0, 12);
+
+	buf_printf(d->out, "<text y=\"%u\"><tspan x=\"56\" class=\"number\">", y);
+	add_share(d, d->out, f->self);
+	buf_puts(d->out, "</tspan><tspan x=\"126\" class=\"number\">");
+	add_share(d, d->out, f->total);
+	buf_printf(d->out, "</tspan><tspan x=\"%u\">", TOP_NAMES);
+	escape(d, strings_get(strings, f->name));
+	label_fit(&d->label, d->safe.v, d->safe.n, columns > 3 ? columns : 3);
+	svg_escape(d->out, d->label.v, d->label.n);
+	buf_puts(d->out, "</tspan>");
+	if (f->binary) {
+		unsigned used = label_columns(d->label.v, d->label.n) + 2;
+
+		escape(d, strings_get(strings, f->binary));
+		if (used + label_columns(d->safe.v, d->safe.n) <= columns) {
+			buf_puts(d->out, "<tspan class=\"dim\" dx=\"12\">");
+			svg_escape(d->out, d->safe.v, d->safe.n);
+			buf_puts(d->out, "</tspan>");
+		}
+	}
+	buf_puts(d->out, "</text>");
+}
+
+/* The functions with the most samples of their own. Returns how many lines it takes. */
+static unsigned add_top(struct drawing *d, unsigned y)
+{
+	uint32_t ids[TOP_ROWS];
+	size_t n = functions_top(&d->functions, d->tree, ids, TOP_ROWS);
+
+	if (!n)
+		return 0;
+	buf_printf(d->out,
+		   "<g class=\"top\" transform=\"translate(%u %u)\">\n<text y=\"10\" class=\"dim\"><tspan x=\"56\" "
+		   "class=\"number\">self</tspan><tspan x=\"126\" class=\"number\">total</tspan><tspan "
+		   "x=\"%u\">function</tspan></text>\n",
+		   PAD, y, TOP_NAMES);
+	for (size_t i = 0; i < n; i++)
+		add_top_row(d, &d->functions.all.v[ids[i]], 12 + (i + 1) * LINE);
+	buf_puts(d->out, "</g>\n");
+	return n + 1;
+}
+
+/* Samples of a comparison's other side that have no width here. */
+static uint64_t vanished(const struct tree *t)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; t->baseline && i < t->nodes.n; i++)
+		sum += t->nodes.v[i].total ? 0 : t->baseline[i].self;
+	return sum;
+}
+
+/* "12,362 samples = 12,345 shown + 17 in 312 frames narrower than 0.50 px" */
 static void reconcile(const struct drawing *d, struct buf *line)
 {
 	const struct layout *l = &d->layout;
-	uint64_t total = d->tree->nodes.v[0].total;
+	uint64_t total = d->tree->nodes.v[0].total, left_out = tree_left_out(d->tree);
 	uint64_t width = (unsigned __int128)l->min_total * d->inner * 100 / d->whole;
 
 	add_count(d, line, total);
@@ -255,27 +255,37 @@ static void reconcile(const struct drawing *d, struct buf *line)
 	} else {
 		buf_puts(line, ", all shown");
 	}
+	if (vanished(d->tree)) {
+		buf_puts(line, "; ");
+		add_count(d, line, vanished(d->tree));
+		buf_printf(line, " %s of those before were in frames that are gone", d->o->count_name);
+	}
+	if (left_out) {
+		buf_puts(line, "; ");
+		add_count(d, line, left_out);
+		buf_puts(line, " more left out by the view's filters");
+	}
 	if (l->rows > d->rows) {
 		buf_puts(line, "; the deepest stack has ");
 		svg_count(line, l->rows - 1);
-		buf_printf(line, " frames, zooming in shows those above the first %u", d->rows - 1);
+		buf_printf(line, " frames, %u of them in the picture", d->rows - 1);
 	}
 }
 
-static void add_footer(struct drawing *d, unsigned y)
+/* Returns how many lines it takes. */
+static unsigned add_footer(struct drawing *d, unsigned y)
 {
 	const char *lines[] = {d->o->notes, d->o->accounting, NULL};
 	struct buf line = {0};
+	unsigned n = 0;
 
 	reconcile(d, &line);
 	lines[2] = line.v;
-	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
-		if (!lines[i])
-			continue;
-		add_line(d, "foot", y, 11, columns_of(d, d->inner, 11), lines[i]);
-		y += 16;
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
+		if (lines[i])
+			add_line(d, i == 2 ? "foot sum" : "foot", y + LINE * n++, 11, lines[i]);
 	buf_free(&line);
+	return n;
 }
 
 static const struct {
@@ -298,49 +308,77 @@ bool flamegraph_background(const char *name)
 	return background_of(name);
 }
 
-static void add_style(struct drawing *d)
+static void add_colours(struct drawing *d, bool dark)
 {
 	const struct palette *p = palette_find(d->o->colors);
+
+	palette_css(d->out, p ? p : palette_find(NULL), dark, d->kinds);
+	if (!d->o->no_script)
+		palette_css_categories(d->out, dark);
+	if (d->tree->highlights.n)
+		palette_css_highlights(d->out, dark);
+	if (d->tree->baseline)
+		palette_css_changes(d->out, dark);
+}
+
+static void add_style(struct drawing *d)
+{
 	const char *background = background_of(d->o->background);
 
-	p = p ? p : palette_find(NULL);
 	buf_puts(d->out, "<style>\n");
-	palette_css(d->out, p, false);
-	buf_puts(d->out, "@media (prefers-color-scheme: dark) {\n");
-	palette_css(d->out, p, true);
+	add_colours(d, false);
+	buf_puts(d->out, "@media (prefers-color-scheme:dark){\n");
+	add_colours(d, true);
 	buf_puts(d->out, "}\n");
 	buf_puts(d->out, style);
 	if (background)
-		buf_printf(d->out, "@media (prefers-color-scheme: light) { .flamegraph .bg { fill: %s } }\n",
-			   background);
+		buf_printf(d->out, "@media (prefers-color-scheme:light){.fl .bg{fill:%s}}\n", background);
 	buf_puts(d->out, "</style>\n");
 }
 
-static void add_head(struct drawing *d, unsigned height)
+/* What the file was made of, for programs. */
+static void add_provenance(struct drawing *d)
+{
+	const struct profile *p = d->tree->profile;
+	struct buf json = {0};
+
+	buf_printf(&json, "{\"generator\":\"profile " VERSION "\",\"total\":%" PRIu64 ",\"frames\":%zu,\"unit\":",
+		   d->tree->nodes.v[0].total, d->tree->nodes.n - 1);
+	text_json(&json, d->o->count_name);
+	if (p->command) {
+		buf_puts(&json, ",\"command\":");
+		text_json(&json, p->command);
+	}
+	if (p->event) {
+		buf_puts(&json, ",\"event\":");
+		text_json(&json, p->event);
+	}
+	if (p->start_ns)
+		buf_printf(&json, ",\"start_ns\":%" PRIu64 ",\"end_ns\":%" PRIu64, p->start_ns, p->end_ns);
+	if (p->period_ns)
+		buf_printf(&json, ",\"period_ns\":%" PRIu64, p->period_ns);
+	buf_putc(&json, '}');
+	buf_puts(d->out, "<metadata class=\"provenance\">");
+	svg_escape(d->out, json.v, json.n);
+	buf_puts(d->out, "</metadata>\n");
+	buf_free(&json);
+}
+
+static void add_head(struct drawing *d)
 {
 	const char *title = d->o->title ? d->o->title : "Flame graph";
 
-	buf_printf(d->out,
-		   "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		   "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph\" width=\"%u\" height=\"%u\" "
-		   "viewBox=\"0 0 %u %u\"%s>\n",
-		   d->width, height, d->width, height, d->o->width ? "" : " data-fluid=\"\"");
 	buf_puts(d->out, "<title>");
 	svg_text(d->out, title);
 	buf_puts(d->out, "</title>\n<desc>");
-	if (d->o->subtitle)
-		svg_text(d->out, d->o->subtitle);
+	svg_text(d->out, d->o->subtitle ? d->o->subtitle : "Width is a function's share of the total.");
 	buf_puts(d->out, "</desc>\n");
+	add_provenance(d);
 	add_style(d);
 	buf_puts(d->out, "<rect class=\"bg\" width=\"100%\" height=\"100%\"/>\n");
-	add_line(d, "head", 31, TITLE_SIZE, columns_of(d, d->inner, TITLE_SIZE), title);
+	add_line(d, "head", 31, TITLE_SIZE, title);
 	if (d->o->subtitle)
-		add_line(d, "sub", 52, 12, columns_of(d, d->inner, 12), d->o->subtitle);
-}
-
-static unsigned footer_lines(const struct flamegraph_options *o)
-{
-	return 1 + !!o->notes + !!o->accounting;
+		add_line(d, "sub", 52, 12, d->o->subtitle);
 }
 
 static void make_layout(struct drawing *d)
@@ -352,26 +390,83 @@ static void make_layout(struct drawing *d)
 	d->rows = d->layout.rows < MAX_ROWS ? d->layout.rows : MAX_ROWS;
 }
 
+static void add_island(struct drawing *d)
+{
+	struct buf payload = {0};
+	struct functions f;
+
+	if (d->o->threads) {
+		functions_make(&f, d->o->threads);
+		island_encode(&payload, d->o->threads, &f, ISLAND_THREADS | ISLAND_ASIDE);
+		functions_free(&f);
+	} else {
+		island_encode(&payload, d->tree, &d->functions, d->o->thread_frames ? ISLAND_THREADS : 0);
+	}
+	island_write(d->out, &payload);
+	buf_free(&payload);
+}
+
+/* Everything between the tags of the outer element. Returns the height that it takes. */
+static unsigned add_content(struct drawing *d)
+{
+	unsigned y = FRAMES_TOP + d->rows * d->pitch + 14;
+
+	add_head(d);
+	add_frames(d);
+	y += add_legend(d, y) * LINE + 8;
+	y += add_top(d, y) * LINE + 20;
+	y += add_footer(d, y) * LINE;
+	if (!d->o->no_script) {
+		add_island(d);
+		buf_puts(d->out, "<script><![CDATA[");
+		buf_puts(d->out, script);
+		buf_puts(d->out, "]]></script>\n");
+	}
+	return y;
+}
+
+static void begin_html(struct buf *out, const struct flamegraph_options *o)
+{
+	buf_puts(out, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+		      "<meta name=\"viewport\" content=\"width=device-width\">\n"
+		      "<meta http-equiv=\"Content-Security-Policy\" content=\"");
+	svg_escape(out, flamegraph_csp, strlen(flamegraph_csp));
+	buf_puts(out, "\">\n<title>");
+	svg_text(out, o->title ? o->title : "Flame graph");
+	buf_puts(out, "</title>\n<style>html{color-scheme:light dark}body{margin:0}main{display:block}</style>\n</head>\n"
+		      "<body>\n<main>\n");
+}
+
 void flamegraph_write(struct buf *out, const struct tree *tree, const struct flamegraph_options *o)
 {
-	struct drawing d = {.out = out, .tree = tree, .o = o};
+	struct buf content = {0};
+	struct drawing d = {.out = &content, .tree = tree, .o = o};
 	uint64_t total = tree->nodes.v[0].total;
-	unsigned legend;
+	unsigned height;
 
 	d.whole = o->total > total ? o->total : total ? total : 1;
 	d.width = o->width ? o->width : FLAMEGRAPH_WIDTH;
 	d.inner = d.width > 4 * PAD ? d.width - 2 * PAD : 2 * PAD;
 	d.font = o->font_size ? o->font_size : 12;
 	d.pitch = o->row_height ? o->row_height : d.font + 6;
+	functions_make(&d.functions, tree);
+	for (size_t i = 0; i < d.functions.all.n; i++)
+		d.kinds |= 1u << d.functions.all.v[i].kind;
 	make_layout(&d);
-	legend = FRAMES_TOP + d.rows * d.pitch + 24;
-	add_head(&d, legend + 24 + 16 * footer_lines(o));
-	add_frames(&d);
-	add_legend(&d, legend);
-	add_footer(&d, legend + 24);
-	buf_puts(out, "<script><![CDATA[\n");
-	buf_puts(out, script);
-	buf_puts(out, "]]></script>\n</svg>\n");
+	height = add_content(&d);
+	if (o->html)
+		begin_html(out, o);
+	else
+		buf_puts(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+	buf_printf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"flamegraph fl\" width=\"%u\" height=\"%u\" "
+			"viewBox=\"0 0 %u %u\"%s>\n",
+		   d.width, height, d.width, height, o->width ? "" : " data-fluid=\"\"");
+	buf_add(out, content.v, content.n);
+	buf_puts(out, "</svg>\n");
+	if (o->html)
+		buf_puts(out, "</main>\n</body>\n</html>\n");
+	buf_free(&content);
+	functions_free(&d.functions);
 	layout_free(&d.layout);
 	buf_free(&d.safe);
 	buf_free(&d.label);

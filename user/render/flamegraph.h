@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A flame graph: one self-contained SVG file. Complete as a still picture; where scripts run it zooms, searches, flips
- * and follows the width of the window.
+ * A flame graph: one self-contained SVG or HTML file. Complete as a still picture; where scripts run it zooms, searches,
+ * turns around and follows the width of the window.
  *
  * Safe for names that other users choose: everything foreign passes text_escape() and XML escaping, the script is the
  * same bytes in every file and writes to the document only through textContent and attributes. Same tree and options,
  * same bytes.
  *
- * For scripts that read the file: `svg.frames > g` are the rows (root first), their `g` children the boxes from left to
- * right, with data-v="START TOTAL" in samples; the first line of a box's <title> is the whole name.
+ * Layers: layout.h says which frames get a box, boxes.h draws them, island.h holds all frames as data, flamegraph.js draws
+ * from those what the reader asks for, with the same classes of flamegraph.css.
  */
 #ifndef RENDER_FLAMEGRAPH_H
 #define RENDER_FLAMEGRAPH_H
@@ -34,10 +34,14 @@ struct flamegraph_options {
 	unsigned width;         /* pixels; 0: follows the window, drawn for FLAMEGRAPH_WIDTH */
 	unsigned row_height;    /* pixels; 0: the font size + 6 */
 	unsigned font_size;     /* pixels; 0: 12 */
-	double min_width;       /* pixels; narrower frames are folded */
+	double min_width;       /* pixels; narrower frames are folded. The default, 1, holds without script: it draws from 0.5 */
 	double factor;          /* numbers shown are samples times this */
 	uint64_t total;         /* samples the whole width stands for, when above the tree's */
 	bool inverted;          /* icicle: the root on top */
+	bool html;              /* an HTML page around the SVG */
+	bool no_script;         /* a still picture with tooltips: neither script nor the data that only it can show */
+	const struct tree *threads; /* the same view with thread frames, to choose from; NULL: there is nothing to choose */
+	bool thread_frames;     /* the tree itself has them */
 };
 
 extern const struct flamegraph_options flamegraph_defaults;
@@ -46,5 +50,11 @@ extern const struct flamegraph_options flamegraph_defaults;
 bool flamegraph_background(const char *name);
 
 void flamegraph_write(struct buf *out, const struct tree *tree, const struct flamegraph_options *o);
+
+/*
+ * A Content-Security-Policy for servers of these files: our script runs, known by its hash, and nothing else does or is
+ * loaded. HTML files carry it themselves.
+ */
+extern const char flamegraph_csp[];
 
 #endif

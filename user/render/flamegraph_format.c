@@ -71,16 +71,41 @@ static void add_subtitle(struct buf *out, const struct profile *p, uint64_t samp
 		add_time(out, p->start_ns);
 }
 
-static int write_flamegraph(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
+/* Thread frames are offered to choose from where they mean something and do not make the file much larger. */
+#define MAX_THREADED_FRAMES 300000
+
+static struct tree *thread_tree(const struct profile *p, const struct view *view)
+{
+	struct view threads = *view;
+	size_t n = 0;
+	struct tree *t;
+
+	for (size_t i = 0; i < p->threads.n; i++)
+		n += p->threads.v[i].tid && (view->process == ALL_PROCESSES || p->threads.v[i].process == view->process);
+	if (n < 2 || view->threads || view->reversed || view->in_order || view->patterns)
+		return NULL;
+	threads.threads = true;
+	t = tree_new(p, &threads);
+	if (t->nodes.n <= MAX_THREADED_FRAMES)
+		return t;
+	tree_free(t);
+	return NULL;
+}
+
+static int write_picture(struct buf *out, const struct profile *p, const struct view *view, bool html)
 {
 	struct flamegraph_options o = flamegraph_defaults;
-	struct tree *t = tree_new(p, view);
+	struct tree *t = tree_new(p, view), *threads = view->no_script ? NULL : thread_tree(p, view);
 	struct buf title = {0}, subtitle = {0}, accounting = {0};
 
 	add_title(&title, p, view);
 	add_subtitle(&subtitle, p, t->nodes.v[0].total);
 	o.title = title.v;
 	o.subtitle = subtitle.v;
+	o.html = html;
+	o.no_script = view->no_script;
+	o.threads = threads;
+	o.thread_frames = view->threads && !view->reversed && !view->patterns;
 	if (p->accounting.expected) {
 		accounting_print(&accounting, &p->accounting);
 		o.accounting = accounting.v;
@@ -89,8 +114,20 @@ static int write_flamegraph(struct buf *out, const struct profile *p, const stru
 	buf_free(&title);
 	buf_free(&subtitle);
 	buf_free(&accounting);
+	tree_free(threads);
 	tree_free(t);
 	return 0;
 }
 
-const struct format flamegraph_format = {".svg", "interactive flame graph", write_flamegraph};
+static int write_svg(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
+{
+	return write_picture(out, p, view, false);
+}
+
+static int write_html(struct buf *out, const struct profile *p, const struct view *view, struct error *err)
+{
+	return write_picture(out, p, view, true);
+}
+
+const struct format flamegraph_format = {".svg", "interactive flame graph", write_svg};
+const struct format html_format = {".html", "the same as a web page", write_html};

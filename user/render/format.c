@@ -4,7 +4,7 @@
 #include <string.h>
 
 const struct format *const formats[] = {
-	&folded_format, &flamegraph_format, &pprof_format, &speedscope_format, NULL,
+	&folded_format, &flamegraph_format, &html_format, &pprof_format, &speedscope_format, NULL,
 };
 
 const struct format *format_by_path(const char *path)

@@ -19,6 +19,7 @@ struct format {
 
 extern const struct format folded_format;     /* .folded */
 extern const struct format flamegraph_format; /* .svg */
+extern const struct format html_format;       /* .html */
 extern const struct format pprof_format;      /* .pb.gz */
 extern const struct format speedscope_format; /* .json */
 

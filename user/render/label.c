@@ -89,7 +89,7 @@ static void without_template_arguments(struct buf *out, const char *s, size_t n)
 	}
 }
 
-/* Where the last component starts: behind the last "::" outside of brackets, else 0. */
+/* Where the last component starts: behind the last "::" or '/' (Java, Go) outside of brackets, else 0. */
 static size_t last_component(const char *s, size_t n)
 {
 	size_t depth = 0;
@@ -97,7 +97,7 @@ static size_t last_component(const char *s, size_t n)
 	for (size_t i = n; i-- > 1;) {
 		depth += s[i] == '>' || s[i] == ')';
 		depth -= (s[i] == '<' || s[i] == '(') && depth;
-		if (!depth && s[i] == ':' && s[i - 1] == ':' && i + 1 < n)
+		if (!depth && i + 1 < n && (s[i] == '/' || (s[i] == ':' && s[i - 1] == ':')))
 			return i + 1;
 	}
 	return 0;
@@ -133,8 +133,10 @@ void label_fit(struct buf *out, const char *safe, size_t n, size_t columns)
 	without_template_arguments(&brief, safe, n);
 	last = last_component(brief.v, brief.n);
 	if (fitting(brief.v, brief.n, columns, &used) < brief.n && last) {
-		if (label_columns(brief.v + last, brief.n - last) + 3 <= columns) /* then nothing of it is cut */
-			buf_puts(out, ELLIPSIS "::");
+		const char *start = brief.v[last - 1] == '/' ? ELLIPSIS "/" : ELLIPSIS "::";
+
+		if (label_columns(brief.v + last, brief.n - last) + label_columns(start, strlen(start)) <= columns)
+			buf_puts(out, start); /* then nothing of it is cut */
 		label_cut(out, brief.v + last, brief.n - last, columns);
 	} else {
 		label_cut(out, brief.v, brief.n, columns);

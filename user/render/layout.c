@@ -36,7 +36,7 @@ static void add_callees(struct layout *l, const struct tree *t, struct layout_bo
 	end_run(l, box.row + 1, start - run, &run);
 }
 
-/* Breadth first: the boxes made so far are the queue. Stops early above max_boxes. */
+/* Breadth first: the boxes made so far are the queue. Stops early above max_boxes beside one a row. */
 static bool fill(struct layout *l, const struct tree *t, size_t max_boxes)
 {
 	size_t framed = 0;
@@ -45,14 +45,14 @@ static bool fill(struct layout *l, const struct tree *t, size_t max_boxes)
 	l->rows = 0;
 	l->folded = 0;
 	add_box(l, 0, 0, 0, t->nodes.v[0].total);
-	for (size_t i = 0; i < l->boxes.n && l->boxes.n <= max_boxes; i++) {
+	for (size_t i = 0; i < l->boxes.n && l->boxes.n <= max_boxes + l->rows; i++) {
 		if (l->boxes.v[i].node == LAYOUT_FOLDED)
 			continue;
 		framed++;
 		add_callees(l, t, l->boxes.v[i]);
 	}
 	l->folded_frames = t->nodes.n - framed;
-	return l->boxes.n <= max_boxes;
+	return l->boxes.n <= max_boxes + l->rows;
 }
 
 void layout_make(struct layout *l, const struct tree *t, uint64_t min_total, size_t max_boxes)

@@ -27,7 +27,10 @@ struct layout {
 	uint64_t folded_frames;
 };
 
-/* min_total is doubled until at most `max_boxes` boxes are left; an empty tree has one box of 0 samples. */
+/*
+ * min_total is doubled until at most `max_boxes` boxes are left beside one a row (a deep stack has no fewer); an empty
+ * tree has one box of 0 samples.
+ */
 void layout_make(struct layout *l, const struct tree *t, uint64_t min_total, size_t max_boxes);
 void layout_free(struct layout *l);
 

@@ -92,26 +92,57 @@ static int channel(int n, int hue, int saturation, int lightness)
 	return (255 * (lightness * 3000 - amplitude * (wave < -30 ? -30 : wave)) + 150000) / 300000;
 }
 
+static void add_shade(struct buf *out, char letter, int i, int hue, int saturation, int lightness)
+{
+	buf_printf(out, ".fg .%c%d{color:#%02x%02x%02x}", letter, i, channel(0, hue, saturation, lightness),
+		   channel(8, hue, saturation, lightness), channel(4, hue, saturation, lightness));
+}
+
 static void add_tone(struct buf *out, enum frame_kind kind, struct tone t, bool dark)
 {
 	int saturation = dark ? t.saturation * 6 / 10 : t.saturation;
 
 	/* Neighbouring shades should differ: four hues, three lightnesses. */
-	for (int i = 0; i < PALETTE_SHADES; i++) {
-		int hue = (t.first + (t.last - t.first) * (i % 4) / 3) % 360;
-		int lightness = dark ? t.dark + i / 4 * 4 : 71 + i / 4 * 4;
-
-		buf_printf(out, ".flamegraph .%c%d{fill:#%02x%02x%02x}\n", palette_letter(kind), i,
-			   channel(0, hue, saturation, lightness), channel(8, hue, saturation, lightness),
-			   channel(4, hue, saturation, lightness));
-	}
+	for (int i = 0; i < PALETTE_SHADES; i++)
+		add_shade(out, palette_letter(kind), i, (t.first + (t.last - t.first) * (i % 4) / 3) % 360, saturation,
+			  dark ? t.dark + i / 4 * 4 : 71 + i / 4 * 4);
 }
 
-void palette_css(struct buf *out, const struct palette *p, bool dark)
+void palette_css(struct buf *out, const struct palette *p, bool dark, unsigned kinds)
 {
-	add_tone(out, FRAME_USER, p->user, dark);
-	add_tone(out, FRAME_KERNEL, p->kernel, dark);
-	add_tone(out, FRAME_INLINE, inlined, dark);
-	add_tone(out, FRAME_JIT, jit, dark);
-	buf_printf(out, ".flamegraph .%c{fill:%s}\n", palette_letter(FRAME_NOTE), dark ? "#3f4149" : "#d9d9de");
+	const struct tone tones[] = {
+		[FRAME_USER] = p->user, [FRAME_KERNEL] = p->kernel, [FRAME_INLINE] = inlined, [FRAME_JIT] = jit};
+
+	for (size_t i = 0; i < ARRAY_SIZE(tones); i++)
+		if (kinds & 1 << i)
+			add_tone(out, i, tones[i], dark);
+	buf_printf(out, ".fg .%c{color:%s}\n", palette_letter(FRAME_NOTE), dark ? "#3f4149" : "#d9d9de");
+}
+
+void palette_css_categories(struct buf *out, bool dark)
+{
+	/* Around the circle in steps that set neighbours in number apart. */
+	for (int i = 0; i < PALETTE_SHADES; i++)
+		add_shade(out, 'b', i, i * 150 % 360 + (i >= 12 ? 15 : 0), dark ? 38 : 62, dark ? 26 : 80);
+	/* From pale to strong: how much of a frame's time is its own. */
+	for (int i = 0; i < PALETTE_STEPS; i++)
+		add_shade(out, 's', i, 50 - i * 8, dark ? 14 + i * 11 : 20 + i * 14, dark ? 20 + i : 90 - i * 5);
+}
+
+void palette_css_highlights(struct buf *out, bool dark)
+{
+	static const int hues[PALETTE_HIGHLIGHTS] = {276, 172, 330, 222, 96, 52, 12, 196};
+
+	for (int i = 0; i < PALETTE_HIGHLIGHTS; i++)
+		add_shade(out, 'h', i, hues[i], dark ? 60 : 82, dark ? 33 - (hues[i] > 40 && hues[i] < 200) * 8 : 70);
+}
+
+void palette_css_changes(struct buf *out, bool dark)
+{
+	/* Blue and orange-red: told apart without seeing red and green as two colours. */
+	for (int i = 1; i <= PALETTE_STEPS; i++) {
+		add_shade(out, 'p', i, 14, dark ? 20 + i * 8 : 50 + i * 7, dark ? 24 + i : 92 - i * 4);
+		add_shade(out, 'm', i, 212, dark ? 20 + i * 8 : 40 + i * 7, dark ? 24 + i * 2 : 92 - i * 4);
+	}
+	buf_printf(out, ".fg .p0,.fg .m0{color:%s}\n", dark ? "#33363e" : "#e9e9ec");
 }

@@ -14,6 +14,8 @@
 #include <stdbool.h>
 
 #define PALETTE_SHADES 12
+#define PALETTE_STEPS 6      /* of a share, or of a change */
+#define PALETTE_HIGHLIGHTS 8 /* colours of the view's highlights, used again from the ninth on */
 
 struct palette; /* opaque */
 
@@ -24,7 +26,13 @@ const struct palette *palette_find(const char *name);
 unsigned palette_shade(const char *safe, size_t n);
 /* The CSS class is this letter, followed by the shade unless the kind is FRAME_NOTE. */
 char palette_letter(enum frame_kind kind);
-/* Rules ".flamegraph .LETTERSHADE{fill:#rrggbb}" for every class. */
-void palette_css(struct buf *out, const struct palette *p, bool dark);
+/* Rules ".fg .LETTERSHADE{color:#rrggbb}" for the kinds in `kinds` (bits 1 << enum frame_kind), and for notes. */
+void palette_css(struct buf *out, const struct palette *p, bool dark, unsigned kinds);
+/* What the script colours by: b0.. by a hash (of the binary, of the name), s0.. by a share. */
+void palette_css_categories(struct buf *out, bool dark);
+/* h0..h7: the view's highlights. Strong enough to be found among everything else. */
+void palette_css_highlights(struct buf *out, bool dark);
+/* Comparisons: p0.. more than before, m0.. less. */
+void palette_css_changes(struct buf *out, bool dark);
 
 #endif

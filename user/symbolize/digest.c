@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "symbolize/parse.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 #include "symbolize/elf_bytes.h"
 
 #include "elf/dwarf.h"
+#include "elf/eh_frame.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -99,9 +100,17 @@ static void load_debug_info(struct loader *l)
 		}
 }
 
+static void load_unwind(struct loader *l)
+{
+	uint64_t offset, n;
+
+	for (unsigned i = 0; eh_frame_range(&l->copy->elf, i, &offset, &n); i++)
+		load(l, offset, n);
+}
+
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)
 {
-	static const uint64_t budgets[] = {HEADERS_BYTES_MAX, SYMBOLS_BYTES_MAX, DEBUG_BYTES_MAX};
+	static const uint64_t budgets[] = {HEADERS_BYTES_MAX, SYMBOLS_BYTES_MAX, SYMBOLS_BYTES_MAX, DEBUG_BYTES_MAX};
 	struct loader l = {c, fd, budgets[parts]};
 	Elf64_Ehdr h;
 	int ret;
@@ -132,6 +141,8 @@ int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts
 		load_symbols(&l);
 	if (parts == ELF_DEBUG_INFO)
 		load_debug_info(&l);
+	if (parts == ELF_UNWIND)
+		load_unwind(&l);
 	return 0;
 }
 

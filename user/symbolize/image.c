@@ -2,10 +2,10 @@
 #include "symbolize/image.h"
 
 #include "base/table.h"
-#include "symbolize/elf_bytes.h"
 #include "symbolize/foreign.h"
 
 #include <fcntl.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +25,8 @@ struct images {
 	size_t unused;
 	size_t pins;
 	uint64_t parsed_bytes, serial, slow;
+	void (*on_forget)(void *ctx, void *unwind);
+	void *on_forget_ctx;
 };
 
 struct images *images_new(void)
@@ -64,6 +66,8 @@ static void unpin(struct images *all, struct image *i)
 
 static void free_image(struct images *all, struct image *i)
 {
+	if (i->unwind && all->on_forget)
+		all->on_forget(all->on_forget_ctx, i->unwind);
 	free_parsed(all, i);
 	unpin(all, i);
 	vec_free(&i->segments);
@@ -85,6 +89,12 @@ void images_free(struct images *all)
 		}
 	free(all->buckets);
 	free(all);
+}
+
+void images_on_forget(struct images *all, void (*fn)(void *ctx, void *unwind), void *ctx)
+{
+	all->on_forget = fn;
+	all->on_forget_ctx = ctx;
 }
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -346,6 +356,20 @@ bool image_is_unchanged(const struct image *i, int fd)
 
 	return !fstat(fd, &st) && st.st_size == i->id.st_size && st.st_mtim.tv_sec == i->id.st_mtim.tv_sec &&
 	       st.st_mtim.tv_nsec == i->id.st_mtim.tv_nsec;
+}
+
+int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret)
+{
+	auto_close int found = i->segments.n ? image_find_file(i, root) : -1;
+	auto_close int fd = found < 0 ? -ENOENT : foreign_open(found);
+	int code = fd < 0 ? fd : elf_copy_load(ret, fd, i->id.st_size, parts);
+
+	/* Asked when all is read: rewritten in place before or meanwhile, this tells of other code. */
+	if (!code && !image_is_unchanged(i, fd)) {
+		elf_copy_free(ret);
+		code = -ESTALE;
+	}
+	return code;
 }
 
 void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed)

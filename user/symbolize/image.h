@@ -7,6 +7,7 @@
 #define SYMBOLIZE_IMAGE_H
 
 #include "process/process.h"
+#include "symbolize/elf_bytes.h"
 #include "symbolize/parser.h"
 
 #include <sys/stat.h>
@@ -40,6 +41,7 @@ struct image {
 	enum image_level level;
 	struct parser_result parsed; /* `bytes` is NULL: no names */
 	struct frame_cache frames;
+	void *unwind; /* what the unwinder knows of it; set and read there */
 
 	struct image *next;	      /* with the same hash */
 	struct image *older, *newer; /* among those without users */
@@ -61,6 +63,9 @@ void image_ref(struct image *i);
 /* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);
 
+/* `fn` is given the `unwind` of each image that has one and is about to be freed. */
+void images_on_forget(struct images *all, void (*fn)(void *ctx, void *unwind), void *ctx);
+
 /* The base name of a path as the kernel tells it, without " (deleted)"; to be freed. */
 char *image_name(const char *path);
 /* The virtual address that a file offset has in the image's own terms. */
@@ -72,7 +77,12 @@ bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret);
 int image_find_file(const struct image *i, const char *root);
 /* Are the file's contents still those that were found behind the mapping? (Its ctime also tells of its deletion.) */
 bool image_is_unchanged(const struct image *i, int fd);
-/* Gives the image what the parser made of it, which is taken over; NULL: nothing. Nobody needs its file any more after the last level. */
+/* Gives the image what the parser made of it, which is taken over; NULL: nothing. After the last level its file is let go of. */
 void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed);
+/*
+ * Reads parts of the image's file. `root`: where its path is looked up if the file is not pinned, or NULL. 0 or a negative errno;
+ * the copy is to be freed after 0.
+ */
+int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret);
 
 #endif

@@ -2,7 +2,9 @@
 #include "symbolize/image_file.h"
 
 #include "base/table.h"
+#include "elf/debug_info.h"
 #include "elf/reader.h"
+#include "elf/symtab.h"
 
 #include <errno.h>
 #include <string.h>

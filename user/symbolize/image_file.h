@@ -20,8 +20,12 @@
 #define SYMBOLIZE_IMAGE_FILE_H
 
 #include "base/buf.h"
-#include "elf/debug_info.h"
-#include "elf/symtab.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct debug_info;
+struct symtab;
 
 #define IMAGE_FILE_VERSION 1
 #define IMAGE_BLOCK 16

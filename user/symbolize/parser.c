@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/mem.h"
+#include "symbolize/parse.h"
 
 #include <errno.h>
 #include <fcntl.h>

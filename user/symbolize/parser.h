@@ -6,7 +6,7 @@
 #ifndef SYMBOLIZE_PARSER_H
 #define SYMBOLIZE_PARSER_H
 
-#include "symbolize/parse.h"
+#include "symbolize/image_file.h"
 
 #include <stdint.h>
 #include <sys/types.h>

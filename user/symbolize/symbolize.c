@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "elf/symtab.h"
 #include "symbolize/demangle.h"
 #include "symbolize/image.h"
 #include "symbolize/kallsyms.h"
@@ -107,6 +108,11 @@ static void on_unmapped(void *ctx, struct mapping *m)
 struct process_hooks symbolizer_hooks(struct symbolizer *s)
 {
 	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s};
+}
+
+struct images *symbolizer_images(struct symbolizer *s)
+{
+	return s->images;
 }
 
 /* The place of symbol i of n in a cache for this profile. */

@@ -23,6 +23,8 @@ void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process t
 
 /* The process table's hooks: opens and pins the file behind a mapping while the process lives. ctx = the symbolizer. */
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
+/* The images behind its mappings. */
+struct images *symbolizer_images(struct symbolizer *s);
 
 /*
  * Appends the frame of one code address to a stack of `p` and returns the new leaf node. Code of a file has no name yet: what its

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * What the unwinder knows of x86-64, all of it: registers, the signal frame, and the few instructions that it recognizes.
+ * Another architecture is another file with these names.
+ */
+#ifndef BPF_UNWIND_X86_64_H
+#define BPF_UNWIND_X86_64_H
+
+/* DWARF register numbers: psABI figure 3.36. */
+#define UNWIND_REGISTERS 17 /* 16 is the return address column: here the program counter */
+#define UNWIND_REG_FP 6
+#define UNWIND_REG_SP 7
+#define UNWIND_REG_PC 16
+
+/* User addresses are below 2^47 (2^56 with 5-level paging); the first page is never mapped. */
+#define UNWIND_ADDRESS_MIN 0x1000ull
+#define UNWIND_ADDRESS_END 0x0100000000000000ull
+
+/*
+ * The signal frame: when the handler has returned into the trampoline, the stack pointer is at a ucontext whose mcontext, 40 bytes
+ * on, begins with these registers (arch/x86/include/uapi/asm/sigcontext.h: r8 .. r15 di si bp bx dx ax cx sp ip).
+ */
+#define UNWIND_SIGCONTEXT_OFFSET 40
+#define UNWIND_SIGCONTEXT_WORDS 17
+#define UNWIND_SIGCONTEXT_REGISTERS {8, 9, 10, 11, 12, 13, 14, 15, 5, 4, 6, 3, 1, 0, 2, 7, 16}
+
+/* A word holds eight bytes of code, the first in the lowest. */
+#define UNWIND_CODE(word, i) ((__u8)((word) >> 8 * (i)))
+
+/* Is this code, of two words, the trampoline's? mov $15 (rt_sigreturn), %rax or %eax; syscall. */
+static inline int unwind_is_trampoline(__u64 code, __u64 next)
+{
+	return (code == 0x0F0000000FC0C748ull && (next & 0xFF) == 0x05) || (code & 0xFFFFFFFFFFFFFFull) == 0x050F0000000FB8ull;
+}
+
+/* Does a call end where these eight bytes end? e8 rel32, or ff /2 with any operand (Intel SDM volume 2, CALL). */
+static inline int unwind_ends_in_call(__u64 code)
+{
+	if (UNWIND_CODE(code, 3) == 0xE8)
+		return 1;
+	/* ff, then a ModRM byte whose middle bits are 2, with 0, 1, 2, 4 or 5 bytes behind them. */
+	return (code & 0x38FF000000000000ull) == 0x10FF000000000000ull || (code & 0x0038FF0000000000ull) == 0x0010FF0000000000ull ||
+	       (code & 0x000038FF00000000ull) == 0x000010FF00000000ull || (code & 0x0000000038FF0000ull) == 0x0000000010FF0000ull ||
+	       (code & 0x000000000038FF00ull) == 0x000000000010FF00ull;
+}
+
+/* The target of a direct call that ends at `address` behind these bytes, or 0. */
+static inline __u64 unwind_call_target(__u64 code, __u64 address)
+{
+	return UNWIND_CODE(code, 3) == 0xE8 ? address + (__s64)(__s32)(code >> 32) : 0;
+}
+
+/*
+ * How many words stand on the stack below the return address, of a function that keeps frame pointers and is about to run
+ * `code`, with `before` in front of it: 0 at its first instruction (push %rbp, perhaps behind endbr64) and at its ret, 1 (the
+ * caller's frame pointer) at its mov %rsp,%rbp. -1 anywhere else: then the frame pointer is this function's.
+ */
+static inline int unwind_words_pushed(__u64 before, __u64 code)
+{
+	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (code & 0xFFFFFFFF) == 0xFA1E0FF3)
+		return 0;
+	if (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xE58948 || (code & 0xFFFFFF) == 0xEC8B48))
+		return 1;
+	return -1;
+}
+
+/*
+ * Lazily bound calls: the frame of ld.so's _dl_runtime_resolve_xsavec, which all that runs while a symbol is looked up has among its
+ * callers, hangs on rbx (CFA = rbx + 32), a register that its callees save. But it can be found: below rbx the stack pointer was
+ * aligned to 64, less 64 bytes for registers and the size of an XSAVE area in compacted form, which says itself what is in it
+ * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). And rbx, 16-byte aligned, points at
+ *     saved rbx, link map, relocation index, return address
+ * of which two were pushed by the linkage table.
+ */
+#define UNWIND_REG_RESOLVER 3
+#define UNWIND_RESOLVER_CFA_OFFSET 32
+#define UNWIND_RESOLVER_COMPONENTS_AT (64 + 512 + 8) /* XCOMP_BV */
+
+/* The bytes from the stack pointer to where rbx may point first, by the components that the area holds. */
+static inline __u64 unwind_resolver_area(__u64 components)
+{
+	__u64 size = 64 + 512 + 64;
+
+	if (!(components >> 63))
+		return 0;
+	size += components & 1 << 2 ? 256 : 0;	/* AVX */
+	size += components & 1 << 3 ? 64 : 0;	/* MPX bounds */
+	size += components & 1 << 5 ? 64 : 0;	/* AVX-512: masks */
+	size += components & 1 << 6 ? 512 : 0;	/* upper halves */
+	size += components & 1 << 7 ? 1024 : 0; /* upper registers */
+	size += components & 1 << 19 ? 128 : 0; /* APX */
+	return size;
+}
+
+static inline int unwind_is_resolver_frame(const __u64 *words)
+{
+	return words[1] >= UNWIND_ADDRESS_MIN && words[1] < UNWIND_ADDRESS_END && !(words[1] & 7) && words[2] < 1 << 24 &&
+	       words[3] >= UNWIND_ADDRESS_MIN && words[3] < UNWIND_ADDRESS_END;
+}
+
+/* System calls after whose point of no return the stack that made them is gone: execve, execveat. */
+#define UNWIND_IS_EXEC(number) ((number) == 59 || (number) == 322)
+
+#endif

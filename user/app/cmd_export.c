@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+/* profile export: a time range of the history, in the formats of a one-shot run. */
+#include "app/command.h"
+#include "app/history_options.h"
+#include "app/results.h"
+#include "app/view_options.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/text.h"
+
+#include <getopt.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+	"Usage: profile export [time range] [processes] [-o FILE]...\n"
+	"\n"
+	"A time range of the history as flame graph, folded stacks, pprof or speedscope.\n"
+	"\n"
+	HISTORY_HELP
+	"                         (export: of the root frames; default comm)\n"
+	"Output:\n"
+	"  -o, --output FILE      format by suffix: .folded .svg .pb.gz .json; '-' is folded on\n"
+	"                         standard output; may be repeated\n"
+	"  -f, --folded           folded stacks on standard output, nothing else there\n"
+	"      --per-process DIR  a .folded and a .svg for every process (or what --by says)\n"
+	"      --threads          thread name and id as a frame under the process\n"
+	"      --pids             COMM-PID instead of COMM as root frame (the same as --by process)\n"
+	"  -U, --user             only user frames\n"
+	"  -K, --kernel           only kernel frames\n"
+	"      --no-inline        do not expand inlined functions\n"
+	VIEW_HELP
+	"  -q, --quiet            no summary\n"
+	"\n"
+	"Without -o, -f and --per-process a directory profile-YYYYMMDD-HHMMSS/ is written, as 'profile -a' does.\n"
+	"The summary on standard error says which windows were read and what was lost in them.\n";
+
+enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE };
+
+static const struct option long_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"folded", no_argument, NULL, 'f'},
+	{"per-process", required_argument, NULL, OPT_PER_PROCESS},
+	{"threads", no_argument, NULL, OPT_THREADS},
+	{"pids", no_argument, NULL, OPT_PIDS},
+	{"user", no_argument, NULL, 'U'},
+	{"kernel", no_argument, NULL, 'K'},
+	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
+	{"quiet", no_argument, NULL, 'q'},
+	HISTORY_LONG_OPTIONS,
+	VIEW_LONG_OPTIONS,
+	{NULL, 0, NULL, 0},
+};
+
+struct options {
+	struct history_options history;
+	struct record_options out; /* only its output half */
+};
+
+static int parse_option(struct options *o, int c, char **argv)
+{
+	if (history_option_is(c))
+		return history_option_take(&o->history, c, optarg);
+	if (view_option_is(c))
+		return view_option_take(&o->out.patterns, c, optarg);
+	switch (c) {
+	case 'o':
+		return record_options_add_output(&o->out, optarg);
+	case 'f':
+		return record_options_add_output(&o->out, "-");
+	case OPT_PER_PROCESS:
+		o->out.per_process = optarg;
+		return 0;
+	case OPT_THREADS:
+		o->out.threads = true;
+		return 0;
+	case OPT_PIDS:
+		o->out.pid_roots = true;
+		return 0;
+	case 'U':
+		o->out.user_only = true;
+		return 0;
+	case 'K':
+		o->out.kernel_only = true;
+		return 0;
+	case OPT_NO_INLINE:
+		o->out.no_inline = true;
+		return 0;
+	case 'q':
+		o->out.quiet = true;
+		return 0;
+	default:
+		return history_option_wrong(c, argv, "export");
+	}
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	int c, status;
+
+	history_options_init(&o->history);
+	optind = 1;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":o:fUKq", long_options, NULL)) != -1) {
+		status = parse_option(o, c, argv);
+		if (status)
+			return status;
+	}
+	if (o->out.user_only && o->out.kernel_only) {
+		log_error("-U and -K exclude each other");
+		return EXIT_USAGE;
+	}
+	o->out.pid_roots |= o->history.has_by && o->history.by == GROUP_BY_PROCESS;
+	return history_options_finish(&o->history, argc, argv);
+}
+
+/* "history, 2026-11-24 11:00:00 to 2026-11-24 12:00:00" */
+static char *title(const struct store_coverage *c)
+{
+	struct buf text = {0};
+
+	buf_puts(&text, "history, ");
+	history_print_time(&text, c->start_ns);
+	buf_puts(&text, " to ");
+	history_print_time(&text, c->end_ns);
+	return text.v;
+}
+
+static void summarize(const struct options *o, const struct store_coverage *c, const struct profile *p, const struct buf *written)
+{
+	struct buf text = {0};
+
+	if (o->out.quiet)
+		return;
+	history_print_coverage(&text, c, p);
+	file_write_fd(STDERR_FILENO, text.v, text.n);
+	buf_free(&text);
+	results_summary(p, &o->out, written);
+}
+
+/* What was read, grouped as asked for, to all outputs. */
+static int write_profile(const struct options *o, struct profile *read, const struct store_coverage *c, struct error *err)
+{
+	struct profile *p = o->history.has_by ? profile_group(read, o->history.by) : read;
+	struct buf written = {0};
+	int ret;
+
+	free(p->command);
+	p->command = title(c);
+	ret = results_write(p, &o->out, "system", 0, &written, err);
+	if (!ret)
+		summarize(o, c, p, &written);
+	buf_free(&written);
+	if (p != read)
+		profile_free(p);
+	return ret;
+}
+
+static int export_range(const struct options *o, struct store *s)
+{
+	struct store_query query = history_query(&o->history);
+	struct store_coverage coverage;
+	struct profile *p = NULL;
+	struct error err = {0};
+	int ret = store_read(s, &query, &p, &coverage, &err);
+
+	if (!ret && !coverage.windows) {
+		history_tell_empty(s, &o->history);
+		profile_free(p);
+		return 1;
+	}
+	if (!ret && !p->samples.n && coverage.unreadable < coverage.windows && !process_filter_is_empty(&o->history.filter))
+		log_warn("no process that was asked for had samples in these windows");
+	ret = ret ? ret : write_profile(o, p, &coverage, &err);
+	if (ret)
+		log_error("%s", err.text);
+	profile_free(p);
+	return !!ret;
+}
+
+static int run_export(int argc, char **argv)
+{
+	struct options o = {0};
+	struct error err = {0};
+	struct store *s = NULL;
+	int status = parse(&o, argc, argv);
+
+	if (!status && (results_check(&o.out, &err) || !(s = store_open(o.history.state_dir, STORE_READ, &err)))) {
+		log_error("%s", err.text);
+		status = 1;
+	}
+	if (!status)
+		status = export_range(&o, s);
+	store_close(s);
+	history_options_free(&o.history);
+	record_options_free(&o.out);
+	return status;
+}
+
+const struct command export_command = {
+	.name = "export",
+	.summary = "flame graphs, folded stacks and pprof from the history",
+	.help = help,
+	.run = run_export,
+};

@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "app/unwinder.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "kernel/late_walk.h"
+#include "kernel/unwind_tables.h"
+#include "symbolize/elf_bytes.h"
+#include "unwind/table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/auxv.h>
+
+#define PROCESS_MAPPINGS_MAX 16384 /* of one process: a quarter of the room for all */
+#define VDSO_BYTES_MAX 65536
+#define UNWIND_HOLE_MIN 16384 /* bpf/unwind.h: what is below is hand-written code that fell through */
+#define UNWIND_NONE UINT64_MAX
+#define LONG_AGO 240 /* turns: about a minute */
+#define LOGGED_IMAGES 12
+#define WALK_BUDGET_NS (50 * NS_PER_MS)
+
+enum table_state {
+	TABLE_NEW,     /* nobody has looked yet */
+	TABLE_LOADED,
+	TABLE_NONE,    /* the file has no rules, or could not be read */
+	TABLE_OUT,     /* there was no room for it, or it had to give way */
+};
+
+/* Text of a part without rules, so much of it that it is code of another kind: made to be walked along frame pointers. */
+struct hole {
+	uint64_t start, end;
+};
+
+struct loaded_part {
+	uint64_t start, end; /* virtual addresses */
+	struct extent extent;
+	VEC(struct hole) holes; /* large ones, ascending */
+};
+
+/* What the unwinder knows of an image. */
+struct image_unwind {
+	char *name;
+	enum table_state state;
+	VEC(struct loaded_part) parts;
+	struct unwind_counts counts;
+	uint64_t used;	 /* the turn in which a sample met it last; 0: never */
+	uint64_t loaded; /* the turn */
+	uint64_t ends[UNWIND_ENDS]; /* stacks that ended here */
+};
+
+struct unwinder {
+	struct sampler *sampler;
+	struct unwind_tables *tables;
+	struct images *images;
+	struct process_table *processes;
+	VEC(int32_t) changed, pending; /* pids: to be shown; shown without all of their tables */
+	VEC(struct image_unwind *) known;
+	struct image_unwind vdso; /* the kernel gives every 64-bit process the same */
+	VEC(struct unwind_mapping) slice; /* scratch */
+	bool partial; /* u->slice lacks tables that are to come */
+	bool wanted; /* a table that is out was missed by a sample */
+	uint64_t turn;
+	uint64_t evicted, cut_processes, late;
+	uint64_t build_ns, built;
+	uint64_t ends[UNWIND_ENDS];
+};
+
+const char *unwind_end_name(enum unwind_end end)
+{
+	static const char *const names[UNWIND_ENDS] = {
+		[UNWIND_NO_USER_STACK] = "no user stack",
+		[UNWIND_WHOLE] = "whole",
+		[UNWIND_TRUNCATED] = "truncated",
+		[UNWIND_FAULT] = "unreadable frame",
+		[UNWIND_BAD_FRAME] = "bad frame",
+		[UNWIND_BAD_RETURN] = "bad return address",
+		[UNWIND_COMPAT] = "32-bit code",
+		[UNWIND_NO_PROCESS] = "process not known yet",
+		[UNWIND_NO_MAPPING] = "no mapping",
+		[UNWIND_NO_RULE] = "no rule",
+		[UNWIND_NOT_LOADED] = "no frame pointer",
+		[UNWIND_LOST_REGISTER] = "lost register",
+		[UNWIND_BAD_RULE] = "bad rule",
+		[UNWIND_EXEC] = "exec",
+	};
+
+	return end < UNWIND_ENDS ? names[end] : "?";
+}
+
+static void find_holes(struct loaded_part *part, const struct unwind_part *p)
+{
+	const struct unwind_extent *e = (const struct unwind_extent *)p->words;
+	const struct unwind_rule *rules = (const struct unwind_rule *)(p->words + e->rules_word);
+	const uint32_t *directory = p->words + 4, *rows = p->words + e->rows_word;
+	uint64_t since = UNWIND_NONE;
+
+	for (uint32_t b = 0; b < e->buckets; b++)
+		for (uint32_t r = directory[b]; r < directory[b + 1]; r++) {
+			uint64_t at = p->start + (uint64_t)b * UNWIND_BUCKET_BYTES + UNWIND_ROW_PC(rows[r]);
+			bool none = rules[UNWIND_ROW_RULE(rows[r])].cfa == UNWIND_CFA_NONE &&
+				    rules[UNWIND_ROW_RULE(rows[r])].ra != UNWIND_RA_END;
+
+			if (!none && since != UNWIND_NONE && at - since >= UNWIND_HOLE_MIN)
+				*vec_push(&part->holes) = (struct hole){since, at};
+			since = none ? (since == UNWIND_NONE ? at : since) : UNWIND_NONE;
+		}
+	if (since != UNWIND_NONE && since < p->end && p->end - since >= UNWIND_HOLE_MIN)
+		*vec_push(&part->holes) = (struct hole){since, p->end};
+}
+
+static void drop_part(struct unwinder *u, struct loaded_part *p)
+{
+	unwind_tables_drop(u->tables, &p->extent);
+	vec_free(&p->holes);
+}
+
+static void drop_parts(struct unwinder *u, struct image_unwind *t)
+{
+	for (size_t i = 0; i < t->parts.n; i++)
+		drop_part(u, &t->parts.v[i]);
+	t->parts.n = 0;
+}
+
+/* The image is about to be freed. */
+static void forget(void *ctx, void *unwind)
+{
+	struct unwinder *u = ctx;
+	struct image_unwind *t = unwind;
+
+	drop_parts(u, t);
+	vec_free(&t->parts);
+	for (size_t i = 0; i < u->known.n; i++)
+		if (u->known.v[i] == t) {
+			u->known.v[i] = u->known.v[--u->known.n];
+			break;
+		}
+	free(t->name);
+	free(t);
+}
+
+static void on_change(void *ctx, int32_t pid)
+{
+	unwinder_changed(ctx, pid);
+}
+
+struct unwinder *unwinder_new(struct sampler *s, struct images *images, struct process_table *processes)
+{
+	struct unwinder *u = xcalloc(1, sizeof(*u));
+
+	u->sampler = s;
+	u->tables = sampler_unwind_tables(s);
+	u->images = images;
+	u->processes = processes;
+	u->turn = 1;
+	images_on_forget(images, forget, u);
+	process_table_on_change(processes, on_change, u);
+	return u;
+}
+
+void unwinder_free(struct unwinder *u)
+{
+	if (!u)
+		return;
+	vec_free(&u->vdso.parts);
+	vec_free(&u->changed);
+	vec_free(&u->pending);
+	vec_free(&u->known);
+	vec_free(&u->slice);
+	free(u);
+}
+
+void unwinder_changed(struct unwinder *u, int32_t pid)
+{
+	if (!u->changed.n || u->changed.v[u->changed.n - 1] != pid)
+		*vec_push(&u->changed) = pid;
+}
+
+/* No sampler run looks at what has been retired any more. */
+static void reclaim(struct unwinder *u)
+{
+	if (!unwind_tables_retired(u->tables))
+		return;
+	sampler_settle(u->sampler);
+	unwind_tables_reclaim(u->tables);
+}
+
+/* Makes room: the table goes that was sampled the longest time ago, if that is longer ago than `t` was. */
+static bool evict_for(struct unwinder *u, const struct image_unwind *t)
+{
+	uint64_t before = t->used ? t->used : u->turn > LONG_AGO ? u->turn - LONG_AGO : 1;
+	struct image_unwind *oldest = NULL;
+
+	for (size_t i = 0; i < u->known.n; i++) {
+		struct image_unwind *k = u->known.v[i];
+
+		if (k != t && k->state == TABLE_LOADED && k->used < before && (!oldest || k->used < oldest->used ||
+		    (k->used == oldest->used && k->loaded < oldest->loaded)))
+			oldest = k;
+	}
+	if (!oldest)
+		return false;
+	drop_parts(u, oldest);
+	oldest->state = TABLE_OUT;
+	u->evicted++;
+	reclaim(u);
+	return true;
+}
+
+static bool put_part(struct unwinder *u, struct image_unwind *t, const struct unwind_part *p)
+{
+	struct loaded_part part = {.start = p->start, .end = p->end};
+
+	while (!unwind_tables_put(u->tables, p->words, p->n_words, &part.extent)) {
+		if (unwind_tables_retired(u->tables))
+			reclaim(u);
+		else if (!evict_for(u, t))
+			return false;
+	}
+	find_holes(&part, p);
+	*vec_push(&t->parts) = part;
+	return true;
+}
+
+static void load_elf(struct unwinder *u, struct image_unwind *t, const struct elf *elf)
+{
+	uint64_t began = clock_ns(CLOCK_MONOTONIC);
+	struct unwind_table table = {0};
+
+	t->state = TABLE_NONE;
+	if (!unwind_table_build(&table, elf)) {
+		t->counts = table.counts;
+		t->state = TABLE_LOADED;
+		t->loaded = u->turn;
+		for (size_t i = 0; i < table.parts.n && t->state == TABLE_LOADED; i++)
+			if (!put_part(u, t, &table.parts.v[i])) {
+				drop_parts(u, t);
+				t->state = TABLE_OUT;
+			}
+	}
+	unwind_table_free(&table);
+	u->build_ns += clock_ns(CLOCK_MONOTONIC) - began;
+	u->built++;
+}
+
+static void load_image(struct unwinder *u, struct image_unwind *t, const struct image *image, int32_t pid)
+{
+	struct elf_copy copy;
+	char root[32];
+
+	snprintf(root, sizeof(root), "/proc/%d/root", pid);
+	t->state = TABLE_NONE;
+	if (image_read(image, root, ELF_UNWIND, &copy))
+		return;
+	load_elf(u, t, &copy.elf);
+	elf_copy_free(&copy);
+}
+
+/* Our own vDSO: an ELF file in memory, whose section headers end it. */
+static void load_vdso(struct unwinder *u)
+{
+	const void *bytes = (const void *)getauxval(AT_SYSINFO_EHDR);
+	uint64_t end;
+	struct elf elf;
+
+	u->vdso.state = TABLE_NONE;
+	if (!bytes || elf_open(&elf, bytes, 4096))
+		return;
+	end = elf.header.e_shoff + (uint64_t)elf.header.e_shnum * elf.header.e_shentsize;
+	if (end <= VDSO_BYTES_MAX && !elf_open(&elf, bytes, end))
+		load_elf(u, &u->vdso, &elf);
+}
+
+static bool is_vdso(const struct mapping *m)
+{
+	return !strcmp(m->path, "[vdso]") && m->end > UINT32_MAX; /* below is that of a 32-bit process, another one */
+}
+
+/* What is known of a mapping's image, or NULL when it has none. */
+static struct image_unwind *unwind_of(struct unwinder *u, const struct mapping *m)
+{
+	struct image *image = m->image;
+
+	if (!image)
+		return is_vdso(m) ? &u->vdso : NULL;
+	if (!image->unwind) {
+		image->unwind = xcalloc(1, sizeof(struct image_unwind));
+		((struct image_unwind *)image->unwind)->name = xstrdup(image->name);
+		*vec_push(&u->known) = image->unwind;
+	}
+	return image->unwind;
+}
+
+/* Appends [start, end) with the rules of `part`, or none; what has no rules joins what is before it. */
+static void append(struct unwinder *u, uint64_t start, uint64_t end, uint64_t text, const struct loaded_part *part)
+{
+	struct unwind_mapping *last = u->slice.n ? &u->slice.v[u->slice.n - 1] : NULL;
+
+	if (start >= end)
+		return;
+	if (!part && last && last->end == start && last->slab == UNWIND_NO_TABLE) {
+		last->end = end;
+		return;
+	}
+	*vec_push(&u->slice) = (struct unwind_mapping){
+		.start = start,
+		.end = end,
+		.text = part ? text : 0,
+		.slab = part ? part->extent.slab : UNWIND_NO_TABLE,
+		.word = part ? part->extent.word : 0,
+	};
+}
+
+/* The part's text in [start, end), moved by `bias`. */
+static void append_part(struct unwinder *u, const struct loaded_part *p, uint64_t bias, uint64_t start, uint64_t end)
+{
+	for (size_t i = 0; i < p->holes.n && start < end; i++) {
+		uint64_t from = p->holes.v[i].start + bias, to = p->holes.v[i].end + bias;
+
+		if (to <= start || from >= end)
+			continue;
+		append(u, start, from > start ? from : start, p->start + bias, p);
+		append(u, from > start ? from : start, to < end ? to : end, 0, NULL);
+		start = to < end ? to : end;
+	}
+	append(u, start, end, p->start + bias, p);
+}
+
+static void append_mapping(struct unwinder *u, const struct mapping *m, const struct image_unwind *t)
+{
+	struct image *image = m->image;
+	uint64_t at = m->start, vaddr = m->offset;
+
+	if (t && t->state == TABLE_LOADED && (!image || image_vaddr(image, m->offset, &vaddr))) {
+		uint64_t bias = m->start - vaddr; /* modulo 2^64 */
+
+		for (size_t i = 0; i < t->parts.n; i++) {
+			const struct loaded_part *p = &t->parts.v[i];
+			uint64_t start = p->start > vaddr ? p->start + bias : m->start;
+			uint64_t end = p->end < vaddr + (m->end - m->start) ? p->end + bias : m->end;
+
+			if (p->end <= vaddr || p->start >= vaddr + (m->end - m->start))
+				continue;
+			append(u, at, start, 0, NULL);
+			append_part(u, p, bias, start, end);
+			at = end;
+		}
+	}
+	append(u, at, m->end, 0, NULL);
+}
+
+/* The process's mappings, to u->slice. */
+static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
+{
+	u->partial = false;
+	u->slice.n = 0;
+	for (size_t i = 0; i < p->mappings.n; i++) {
+		const struct mapping *m = p->mappings.v[i];
+		struct image_unwind *t = unwind_of(u, m);
+
+		if (t && t->state == TABLE_NEW) {
+			if (clock_ns(CLOCK_MONOTONIC) >= deadline)
+				u->partial = true;
+			else if (m->image)
+				load_image(u, t, m->image, p->pid);
+			else
+				load_vdso(u);
+		}
+		if (u->slice.n < PROCESS_MAPPINGS_MAX)
+			append_mapping(u, m, t);
+		else if (i + 1 == p->mappings.n)
+			u->cut_processes++;
+	}
+	if (u->partial)
+		*vec_push(&u->pending) = p->pid;
+}
+
+/* Makes u->slice the process's. A table that is loaded may push out another one that stands in it already; then once more. */
+static void gather(struct unwinder *u, const struct process *p, uint64_t deadline)
+{
+	uint64_t evicted;
+
+	do {
+		evicted = u->evicted;
+		show(u, p, deadline);
+	} while (evicted != u->evicted);
+}
+
+uint32_t unwinder_walk(struct unwinder *u, const struct process *p, const struct sample_record *r, uint64_t *frames,
+		       enum unwind_end *end)
+{
+	u->slice.n = 0;
+	if (p)
+		gather(u, p, clock_ns(CLOCK_MONOTONIC) + WALK_BUDGET_NS);
+	u->late++;
+	return late_walk(u->tables, u->slice.v, u->slice.n, r, frames, end);
+}
+
+static void publish(struct unwinder *u, int32_t pid, uint64_t deadline)
+{
+	const struct process *p = process_table_running(u->processes, pid);
+	struct slice *s;
+
+	if (!p) {
+		unwind_tables_remove(u->tables, pid);
+		return;
+	}
+	gather(u, p, deadline);
+	s = slice_get(u->tables, u->slice.v, u->slice.n);
+	if (!s && unwind_tables_retired(u->tables)) {
+		reclaim(u);
+		s = slice_get(u->tables, u->slice.v, u->slice.n);
+	}
+	unwind_tables_assign(u->tables, pid, p->exec_id, s, u->partial);
+}
+
+static int by_pid(const void *a, const void *b)
+{
+	int32_t x = *(const int32_t *)a, y = *(const int32_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void want_again(void *ctx, struct process *p)
+{
+	unwinder_changed(ctx, p->pid);
+}
+
+/* Tables that samples missed get another chance, and then all who map them are to be shown it. */
+static void load_wanted(struct unwinder *u)
+{
+	if (!u->wanted)
+		return;
+	u->wanted = false;
+	for (size_t i = 0; i < u->known.n; i++)
+		if (u->known.v[i]->state == TABLE_OUT && u->known.v[i]->used + 1 >= u->turn)
+			u->known.v[i]->state = TABLE_NEW;
+	process_table_each(u->processes, want_again, u);
+}
+
+void unwinder_publish(struct unwinder *u, uint64_t budget_ns)
+{
+	uint64_t deadline = budget_ns == UINT64_MAX ? budget_ns : clock_ns(CLOCK_MONOTONIC) + budget_ns;
+	size_t n;
+
+	load_wanted(u);
+	for (size_t i = 0; i < u->pending.n; i++)
+		*vec_push(&u->changed) = u->pending.v[i];
+	u->pending.n = 0;
+	n = u->changed.n;
+	if (n)
+		qsort(u->changed.v, n, sizeof(*u->changed.v), by_pid);
+	for (size_t i = 0; i < n; i++)
+		if (!i || u->changed.v[i] != u->changed.v[i - 1])
+			publish(u, u->changed.v[i], deadline);
+	u->changed.n = 0;
+}
+
+void unwinder_turn(struct unwinder *u)
+{
+	u->turn++;
+	reclaim(u);
+}
+
+void unwinder_sampled(struct unwinder *u, const struct mapping *m)
+{
+	struct image_unwind *t = m ? unwind_of(u, m) : NULL;
+
+	if (!t)
+		return;
+	t->used = u->turn;
+	u->wanted |= t->state == TABLE_OUT;
+}
+
+void unwinder_ended(struct unwinder *u, const struct mapping *m, enum unwind_end end, uint64_t count)
+{
+	struct image_unwind *t = m ? unwind_of(u, m) : NULL;
+
+	u->ends[end] += count;
+	if (t)
+		t->ends[end] += count;
+}
+
+static void log_ends(const char *whose, const uint64_t *ends)
+{
+	struct buf line = {0};
+
+	for (int end = UNWIND_WHOLE; end < UNWIND_ENDS; end++)
+		if (ends[end])
+			buf_printf(&line, "%s %s=%" PRIu64, line.n ? "," : "", unwind_end_name(end), ends[end]);
+	if (line.n)
+		log_debug("unwind: %s:%s", whose, line.v);
+	buf_free(&line);
+}
+
+static uint64_t cut_stacks(const struct image_unwind *t)
+{
+	uint64_t n = 0;
+
+	for (int end = UNWIND_WHOLE + 1; end < UNWIND_ENDS; end++)
+		n += t->ends[end];
+	return n;
+}
+
+static int by_cut_stacks(const void *a, const void *b)
+{
+	uint64_t x = cut_stacks(*(struct image_unwind *const *)a), y = cut_stacks(*(struct image_unwind *const *)b);
+
+	return x > y ? -1 : x < y;
+}
+
+void unwinder_log(const struct unwinder *u)
+{
+	struct unwind_tables_usage usage;
+	struct image_unwind **images = xcalloc(u->known.n + 1, sizeof(*images));
+
+	unwind_tables_usage(u->tables, &usage);
+	log_debug("unwind: %zu of %zu KB of rules, %zu of %zu mappings, %zu of %zu processes; %" PRIu64 " tables built in %" PRIu64
+		  " ms, %" PRIu64 " evicted; %" PRIu64 " stacks walked late; refused: mappings %" PRIu64 ", processes %" PRIu64 ", too many mappings %" PRIu64,
+		  usage.rule_bytes / 1024, usage.rule_limit / 1024, usage.mappings, usage.mappings_limit, usage.processes,
+		  usage.processes_limit, u->built, (uint64_t)(u->build_ns / NS_PER_MS), u->evicted, u->late, usage.mappings_refused,
+		  usage.processes_refused, u->cut_processes);
+	log_ends("all stacks", u->ends);
+	for (size_t i = 0; i < u->known.n; i++)
+		images[i] = u->known.v[i];
+	qsort(images, u->known.n, sizeof(*images), by_cut_stacks);
+	for (size_t i = 0; i < u->known.n && i < LOGGED_IMAGES && cut_stacks(images[i]); i++)
+		log_ends(images[i]->name, images[i]->ends);
+	free(images);
+}
