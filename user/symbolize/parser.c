@@ -107,7 +107,17 @@ bool parser_wait(struct parser *p, uint64_t until)
 	}
 }
 
-/* How it ended. One that hangs in the kernel, on a file system that does not answer, is left to end whenever it may. */
+/* Parsers that were killed and had not ended yet: they hang in the kernel, on a file system that does not answer. */
+static VEC(pid_t) left;
+
+static void reap_left(void)
+{
+	for (size_t i = left.n; i--;)
+		if (waitpid(left.v[i], NULL, WNOHANG))
+			left.v[i] = left.v[--left.n];
+}
+
+/* How it ended. */
 static int reap(struct parser *p)
 {
 	bool ended = poll(&(struct pollfd){.fd = p->process, .events = POLLIN}, 1, 0) > 0;
@@ -117,14 +127,17 @@ static int reap(struct parser *p)
 		kill(p->pid, SIGKILL);
 		poll(&(struct pollfd){.fd = p->process, .events = POLLIN}, 1, 100);
 	}
-	if (waitpid(p->pid, &status, WNOHANG) != p->pid)
+	reap_left();
+	if (!waitpid(p->pid, &status, WNOHANG)) {
+		*vec_push(&left) = p->pid;
 		ret = -ETIME;
-	else if (!ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU))
+	} else if (!ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
 		ret = -ETIME;
-	else if (WIFEXITED(status) && WEXITSTATUS(status) <= 2)
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) <= 2) {
 		ret = WEXITSTATUS(status) == 2 ? -ENOEXEC : WEXITSTATUS(status) ? -ECHILD : 0;
-	else
+	} else {
 		ret = -ECHILD;
+	}
 	close(p->process);
 	p->process = -1;
 	p->pid = 0;
