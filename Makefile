@@ -3,7 +3,8 @@
 # make            build/profile
 # make run        install what is missing, build, profile a live demo and the system          (root)
 # make check      install what is missing, build, run every test                              (root)
-# make install    DESTDIR= PREFIX=/usr
+# make install    DESTDIR= PREFIX=/usr UNITDIR=/usr/lib/systemd/system
+# make deb        a Debian package
 # V=1 shows the commands. B=DIR builds elsewhere.
 
 B ?= build
@@ -20,7 +21,7 @@ VERSION := 0.1.0
 CFLAGS ?= -O2 -g
 ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wno-unused-parameter \
 	-Wno-sign-compare -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -Iuser -I. -I$(B) $(CFLAGS)
-LDLIBS := -lbpf -lelf -lz -lzstd -lsqlite3 -liberty -lm
+LDLIBS := -lbpf -lelf -lz -llzma -lzstd -lsqlite3 -liberty -lm -ljson-c
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Wno-unused-parameter -Wno-address-of-packed-member \
 	-D__TARGET_ARCH_x86 -Ivmlinux -I. -Ibpf
 
@@ -105,8 +106,25 @@ run: deps
 	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo $(if $(shell command -v rustc),$(B)/demo-clones)
 	$(Q)B=$(B) packaging/demo
 
+UNITDIR ?= /usr/lib/systemd/system
 install: $(B)/profile
 	install -D -m 755 $< $(DESTDIR)$(PREFIX)/bin/profile
+	install -D -m 644 packaging/profiled.service $(DESTDIR)$(UNITDIR)/profiled.service
+	install -D -m 644 packaging/profiled.sysusers.conf $(DESTDIR)/usr/lib/sysusers.d/profiled.conf
+	install -D -m 644 packaging/profiled.conf $(DESTDIR)/etc/profiled/profiled.conf
+	install -D -m 644 packaging/profile.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/profile
+	for section in 1 5 8; do \
+		install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/man/man$$section packaging/man/*.$$section || exit; done
+
+# A Debian package, $(B)/deb/profiled_VERSION_amd64.deb. Built with the distribution's flags, in a directory of its own.
+DEB_VERSION ?= $(VERSION)
+DEB := $(B)/deb/profiled_$(DEB_VERSION)_amd64.deb
+deb:
+	$(say) DEB $(DEB)
+	$(Q)rm -rf $(B)/deb/tree && mkdir -p $(B)/deb/tree && cp -r packaging/debian $(B)/deb/tree/
+	$(Q)sed -i 's/@VERSION@/$(DEB_VERSION)/' $(B)/deb/tree/debian/changelog
+	$(Q)cd $(B)/deb/tree && SOURCE=$(CURDIR) BUILD=$(abspath $(B)/deb/build) \
+		dpkg-buildpackage -b -us -uc $(if $(Q),>../log 2>&1 || { cat ../log >&2; false; })
 
 # The kernel types in vmlinux/vmlinux.h, anew from the running kernel and the list beside it.
 vmlinux:
@@ -117,5 +135,5 @@ include tests/tests.mk
 clean:
 	rm -rf $(B)
 
-.PHONY: all deps test-deps run install vmlinux clean
+.PHONY: all deps test-deps run install deb vmlinux clean
 .DELETE_ON_ERROR:

@@ -23,6 +23,7 @@
 /* No sane frame is larger; a frame pointer that leaps further was a general purpose register. */
 #define UNWIND_FRAME_BYTES_MAX (64ull << 20)
 #define UNWIND_HOLE_BYTES_MAX 16384 /* larger ones are shown as text without a table */
+#define UNWIND_ENTRY_BYTES_MAX (8ull << 20) /* of arguments and environment */
 #define UNWIND_MAPPING_STEPS 17 /* halvings: 131,072 mappings in a process */
 #define UNWIND_ROW_STEPS 11	/* a bucket has at most one row for each of its bytes */
 #define UNWIND_SCRATCH_WORDS 32
@@ -210,24 +211,28 @@ UNWIND_FUNCTION int unwind_is_return_address(struct unwind_walk *w, __u64 addres
  */
 static inline int unwind_step_unframed(struct unwind_walk *w)
 {
+	enum unwind_pushed pushed;
 	__u64 stack[2];
-	int pushed;
 
 	if (unwind_read(w, w->words, 24, w->pc - 8))
 		return 0;
 	if (unwind_is_trampoline(w->words[1], w->words[2]))
 		return unwind_step_signal(w);
 	pushed = unwind_words_pushed(w->words[0], w->words[1]);
-	if (pushed < 0 || unwind_read(w, stack, sizeof(stack), w->sp))
+	if (pushed == UNWIND_FRAMED || unwind_read(w, stack, sizeof(stack), w->sp))
 		return 0;
-	if (pushed) {
-		if (!unwind_is_return_address(w, stack[1]))
-			return 0;
-		return unwind_arrive(w, stack[1], w->sp + 16, stack[0]);
-	}
-	if (!unwind_is_return_address(w, stack[0]))
+	if (pushed == UNWIND_UNFRAMED)
+		return unwind_is_return_address(w, stack[0]) ? unwind_arrive(w, stack[0], w->sp + 8, w->fp) : 0;
+	if (!unwind_is_return_address(w, stack[1]))
 		return 0;
-	return unwind_arrive(w, stack[0], w->sp + 8, w->fp);
+	return unwind_arrive(w, stack[1], w->sp + 16, pushed == UNWIND_PUSHED_FP ? stack[0] : w->fp);
+}
+
+/* Is the stack as a program finds it, with argc and a pointer to the string argv[0] above? (psABI 3.4.1.) Then nobody called. */
+static inline int unwind_is_entry_stack(struct unwind_walk *w)
+{
+	return !unwind_read(w, w->words, 16, w->sp) && w->words[0] && w->words[0] < 1 << 22 && w->words[1] > w->sp &&
+	       w->words[1] - w->sp < UNWIND_ENTRY_BYTES_MAX;
 }
 
 /*
@@ -268,13 +273,13 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w, __u64 at, int
 	if (w->fp_unknown)
 		return UNWIND_LOST_REGISTER;
 	if (!w->fp)
-		return w->exact ? UNWIND_BAD_FRAME : UNWIND_WHOLE;
+		return (!w->exact && !hole) || unwind_is_entry_stack(w) ? UNWIND_WHOLE : UNWIND_BAD_FRAME;
 	if (w->fp & 7 || w->fp < w->sp || w->fp - w->sp > UNWIND_FRAME_BYTES_MAX)
 		return UNWIND_BAD_FRAME;
 	if (unwind_read(w, frame, sizeof(frame), w->fp))
 		return UNWIND_FAULT;
 	if (!frame[1])
-		return UNWIND_WHOLE;
+		return w->exact || hole ? UNWIND_BAD_FRAME : UNWIND_WHOLE;
 	/* Where a thread of execution was made by hand, its outermost return address was never called from. */
 	if (!unwind_is_return_address(w, frame[1]) && !(w->code_known && !frame[0]))
 		return UNWIND_BAD_RETURN;
@@ -283,23 +288,39 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w, __u64 at, int
 	return unwind_arrive(w, frame[1], w->fp + sizeof(frame), frame[0]);
 }
 
+/* Is `rbx` that of a lazily bound call whose XSAVE area ends at `end`? A caller's frame pointer may point there as well. */
+UNWIND_FUNCTION int unwind_is_resolver_frame(struct unwind_walk *w, __u64 rbx, __u64 end)
+{
+	__u64 link_map;
+
+	if (!w || !unwind_is_resolver_base(rbx, end) || unwind_read(w, w->words, 32, rbx))
+		return 0;
+	link_map = w->words[1];
+	if (!unwind_is_user_address(link_map) || link_map & 7 || link_map - w->sp < UNWIND_FRAME_BYTES_MAX || w->words[2] >> 24)
+		return 0;
+	return unwind_is_return_address(w, w->words[3]) && !unwind_find_mapping(w, link_map);
+}
+
 /* Puts rbx of the frame of a lazily bound call where the rule looks for it. */
 static inline int unwind_find_resolver_frame(struct unwind_walk *w)
 {
-	__u64 *words = w->words + 4; /* the first few are needed to look at code */
-	__u64 base;
+	__u64 *pushed = w->words + 8; /* the first ones are for others */
+	__u64 end;
 
 	if (w->rule.cfa_offset != UNWIND_RESOLVER_CFA_OFFSET || w->sp & 63 ||
-	    unwind_read(w, words, 8, w->sp + UNWIND_RESOLVER_COMPONENTS_AT))
+	    unwind_read(w, w->words, 8, w->sp + UNWIND_RESOLVER_COMPONENTS_AT))
 		return 0;
-	base = w->sp + unwind_resolver_area(words[0]);
-	if (base == w->sp || unwind_read(w, words, 48 + 32, base))
+	end = w->sp + unwind_resolver_area(w->words[0]);
+	/* Below the stack pointer stands the return address, and below that what was pushed. */
+	if (end == w->sp || unwind_read(w, pushed, UNWIND_RESOLVER_PUSHES * 8, w->sp - 8 - UNWIND_RESOLVER_PUSHES * 8))
 		return 0;
-	for (int i = 0; i < 8; i += 2) {
-		w->registers[UNWIND_REG_RESOLVER] = base + i * 8;
-		if (unwind_is_resolver_frame(words + i) && unwind_is_return_address(w, words[i + 3]) && w->code_known)
+	if (w->live && unwind_is_resolver_frame(w, w->registers[UNWIND_REG_RESOLVER], end))
+		return 1;
+	for (int i = UNWIND_RESOLVER_PUSHES - 1; i >= 0; i--)
+		if (unwind_is_resolver_frame(w, pushed[i], end)) {
+			w->registers[UNWIND_REG_RESOLVER] = pushed[i];
 			return 1;
-	}
+		}
 	return 0;
 }
 

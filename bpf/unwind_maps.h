@@ -19,9 +19,11 @@ struct unwind_process {
 	__u32 tgid; /* 0: vacant, and nothing that hashes here stands behind it */
 	__u32 pad;
 	__u64 exec_id; /* self_exec_id of the task: the slice is that of the program which this exec began */
-	__u64 slice;   /* of the array of mappings: first << 32 | count, with UNWIND_SLICE_PARTIAL in it or not */
+	__u64 slice;   /* of the array of mappings: first << 32 | count, with these flags in it or not */
 };
-#define UNWIND_SLICE_PARTIAL 0x80000000u /* some tables of it are still being made */
+#define UNWIND_SLICE_PARTIAL 0x80000000u  /* some tables of it are still being made */
+#define UNWIND_SLICE_VOLATILE 0x40000000u /* mappings come and go: stacks are taken raw, and walked with those of their moment */
+#define UNWIND_SLICE_FLAGS (UNWIND_SLICE_PARTIAL | UNWIND_SLICE_VOLATILE)
 
 /* Where a process's slot is, or the first of those where it may be. */
 static inline __u32 unwind_process_hash(__u32 tgid)

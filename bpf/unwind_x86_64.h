@@ -51,30 +51,41 @@ static inline __u64 unwind_call_target(__u64 code, __u64 address)
 }
 
 /*
- * How many words stand on the stack below the return address, of a function that keeps frame pointers and is about to run
- * `code`, with `before` in front of it: 0 at its first instruction (push %rbp, perhaps behind endbr64) and at its ret, 1 (the
- * caller's frame pointer) at its mov %rsp,%rbp. -1 anywhere else: then the frame pointer is this function's.
+ * How many words stand on the stack below the return address, of a function about to run `code` with `before` in front of it, where its
+ * code alone says so: none at its first instruction (endbr64, push %rbp, or sub $8,%rsp behind endbr64), at its ret, and in a linkage
+ * table (jmp *address); one at mov %rsp,%rbp, the caller's frame pointer, and at add $8,%rsp; ret.
+ * UNWIND_FRAMED anywhere else: then the frame pointer is this function's, if it has one.
  */
-static inline int unwind_words_pushed(__u64 before, __u64 code)
+enum unwind_pushed { UNWIND_UNFRAMED, UNWIND_PUSHED_FP, UNWIND_PUSHED_WORD, UNWIND_FRAMED };
+
+static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
 {
-	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (code & 0xFFFFFFFF) == 0xFA1E0FF3)
-		return 0;
+	const __u32 endbr64 = 0xFA1E0FF3;
+
+	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (__u32)code == endbr64 ||
+	    (code & 0xFFFF) == 0x25FF || (code & 0xFFFFFF) == 0x25FFF2 || (before >> 32 == endbr64 && (__u32)code == 0x08EC8348))
+		return UNWIND_UNFRAMED;
 	if (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xE58948 || (code & 0xFFFFFF) == 0xEC8B48))
-		return 1;
-	return -1;
+		return UNWIND_PUSHED_FP;
+	if ((code & 0xFFFFFFFFFFull) == 0xC308C48348ull)
+		return UNWIND_PUSHED_WORD;
+	return UNWIND_FRAMED;
 }
 
 /*
  * Lazily bound calls: the frame of ld.so's _dl_runtime_resolve_xsavec, which all that runs while a symbol is looked up has among its
  * callers, hangs on rbx (CFA = rbx + 32), a register that its callees save. But it can be found: below rbx the stack pointer was
  * aligned to 64, less 64 bytes for registers and the size of an XSAVE area in compacted form, which says itself what is in it
- * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). And rbx, 16-byte aligned, points at
+ * (glibc sysdeps/x86_64/dl-trampoline.h; Intel SDM volume 1, 13.4). That leaves four places. Which one it is says the register itself
+ * when the one function called from there, _dl_fixup, has not changed it yet, and else one of the words that this pushed first. It
+ * points at
  *     saved rbx, link map, relocation index, return address
  * of which two were pushed by the linkage table.
  */
 #define UNWIND_REG_RESOLVER 3
 #define UNWIND_RESOLVER_CFA_OFFSET 32
 #define UNWIND_RESOLVER_COMPONENTS_AT (64 + 512 + 8) /* XCOMP_BV */
+#define UNWIND_RESOLVER_PUSHES 6
 
 /* The bytes from the stack pointer to where rbx may point first, by the components that the area holds. */
 static inline __u64 unwind_resolver_area(__u64 components)
@@ -92,10 +103,10 @@ static inline __u64 unwind_resolver_area(__u64 components)
 	return size;
 }
 
-static inline int unwind_is_resolver_frame(const __u64 *words)
+/* May rbx point there, if it points at the area's end or up to 48 bytes above it? */
+static inline int unwind_is_resolver_base(__u64 rbx, __u64 area_end)
 {
-	return words[1] >= UNWIND_ADDRESS_MIN && words[1] < UNWIND_ADDRESS_END && !(words[1] & 7) && words[2] < 1 << 24 &&
-	       words[3] >= UNWIND_ADDRESS_MIN && words[3] < UNWIND_ADDRESS_END;
+	return rbx - area_end <= 48 && !(rbx & 15);
 }
 
 /* System calls after whose point of no return the stack that made them is gone: execve, execveat. */

@@ -226,11 +226,11 @@ static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, str
 	slice = slice_of(r->tgid, r->exec_id);
 	if (!slice)
 		slice = slice_of_ancestor(task, r->exec_id);
-	count = (__u32)slice & ~UNWIND_SLICE_PARTIAL;
+	count = (__u32)slice & ~UNWIND_SLICE_FLAGS;
 	unwind_begin(w.walk, slice >> 32, count, at_call);
 	if (!unwind_is_user_address(w.walk->pc))
 		return;
-	if (cs == USER32_CS || !count) {
+	if (cs == USER32_CS || !count || slice & UNWIND_SLICE_VOLATILE) {
 		w.end = cs == USER32_CS ? UNWIND_COMPAT : UNWIND_NO_PROCESS;
 		r->frames[w.frames & 127] = w.walk->pc | (at_call ? 0 : SAMPLE_FRAME_EXACT);
 		w.frames++;

@@ -76,10 +76,19 @@ $(B)/fuzz/%: tests/fuzz/%.c $(B)/libprofile-fuzz.a
 
 fuzzers: $(FUZZERS)
 
+# The service alone: its behaviour here, and its package on a Debian 12 with systemd. Part of `check` too.
+check-service: test-deps
+	$(Q)$(MAKE) $(NESTED) $(B)/profile
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run tests/system/daemon.t tests/system/systemd.t
+
+# Half an hour of the daemon under a storm of short processes: does its memory stay flat?
+soak: $(B)/profile
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/soak
+
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
 	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests oracles fuzzers helpers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
-.PHONY: unit-tests oracles bench fuzzers helpers check
+.PHONY: unit-tests oracles bench fuzzers helpers check check-service soak

@@ -73,7 +73,7 @@ static void apply(struct process_table *t, struct process_event *e)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct process_event e;
-	struct process_hooks hooks = {on_mapped, on_shared, on_unmapped, NULL};
+	struct process_hooks hooks = {.mapped = on_mapped, .shared = on_shared, .unmapped = on_unmapped};
 	struct process_table *t = process_table_new(&hooks);
 
 	while (size) {
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		record = malloc(n + 1);
 		memcpy(record, data, n);
 		if (n >= 8) { /* mostly records of the right size */
-			static const uint8_t types[] = {2, 3, 4, 7, 10, 10, 13};
+			static const uint8_t types[] = {2, 3, 4, 7, 10, 10, 13, 17};
 
 			record[0] = types[record[0] % sizeof(types)];
 			record[1] = record[2] = record[3] = 0;

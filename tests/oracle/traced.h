@@ -70,6 +70,18 @@ static void traced_gap(uint64_t start, uint64_t end)
 		*vec_push(&traced.mappings) = (struct unwind_mapping){start, end, 0, UNWIND_NO_TABLE, 0};
 }
 
+/* The virtual address at the start of a mapping: that of the executable segment which begins in its first page, else of any there. */
+static bool traced_vaddr(const struct elf *elf, uint64_t offset, uint64_t *ret)
+{
+	bool found = false;
+	Elf64_Phdr ph;
+
+	for (uint32_t i = 0; elf_segment(elf, i, &ph); i++)
+		if (ph.p_flags & PF_X && (!found || (ph.p_offset & ~4095ull) == offset))
+			found |= elf_segment_mapped_vaddr(&ph, offset, ret);
+	return found;
+}
+
 static void traced_mapping(void *ctx, const struct proc_mapping *m)
 {
 	struct traced_image *i = traced_image(m);
@@ -77,7 +89,7 @@ static void traced_mapping(void *ctx, const struct proc_mapping *m)
 
 	if (m->start >> 63)
 		return; /* [vsyscall] */
-	if (i->elf.bytes && elf_vaddr(&i->elf, m->offset, &vaddr)) {
+	if (i->elf.bytes && traced_vaddr(&i->elf, m->offset, &vaddr)) {
 		bias = m->start - vaddr;
 		for (size_t p = 0; p < i->table.parts.n; p++) {
 			const struct unwind_part *part = &i->table.parts.v[p];

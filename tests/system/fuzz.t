@@ -44,6 +44,70 @@ sub make_image_file_seeds {
 	}
 }
 
+# A table with a rule of each kind, two mappings, registers, and a stack of addresses in them.
+sub make_unwind_seeds {
+	my ($seeds) = @_;
+	my @rules = ([ 0, 0, 0, 0, 0, 0, 0, 0 ], [ 1, 0, 0, 0, 8, 0, 0, -8 ], [ 1, 1, 0, 0, 32, -16, 0, -8 ], [ 2, 1, 0, 0, 16, -16, 0, -8 ],
+		[ 3, 0, 0, 3, 32, 0, 0, -8 ], [ 4, 0, 0, 0, 8, 0, 8, -8 ], [ 5, 2, 0, 0, -8, 0, 0, -8 ], [ 6, 0, 0, 11, 0, 0, 0, -8 ], [ 7, 0, 0, 0, 0, 0, 0, 0 ],
+		[ 1, 0, 2, 0, 8, 0, 0, 0 ], [ 1, 0, 1, 0, 0, 0, 0, 5 ]);
+	my $stack = 0x7ffd << 32;
+	my @rows = (0, map { $_ * 64 % 1024 | ($_ % @rules) << 16 } 0 .. 31);
+	my $extent = pack('L*', 2, 7, 40, scalar(@rules), 1, 17, 33, @rows) . join('', map { pack('CCCCllss', @$_) } @rules);
+	for my $n (0 .. 19) {
+		srand($n);
+		my @registers = ((0) x 6, $stack + 64, $stack, (0) x 8, 0x400000 + int(rand(0x800)));
+		my @words = map { (0x400000 + int(rand(0x800)), 0x500000 + int(rand(0x1000)), $stack + 8 * int(rand(256)), int(rand(100)))[rand 4] } 1 .. 256;
+		spew("$seeds/$n", pack('SS', 1, length($extent) / 4) . pack('QQQLL', 0x400000, 0x400800, 0x400000, 0, 0) .
+			pack('QQQLL', 0x500000, 0x501000, 0, 0xffffffff, 0) . pack('Q*', @registers) . $extent . pack('Q*', @words));
+	}
+}
+
+# Written by a small compiler that tells of its code both ways.
+sub make_perf_map_seeds {
+	my ($seeds) = @_;
+	spew("$seeds/lines", "1000 10 one\n0x1008 0x4 two (int)\nffffffffffffffff 2 around\n1000\n");
+	my $pid = start_command(program('jit'), 'map', 0.02);
+	waitpid($pid, 0);
+	system('mv', "/tmp/perf-$pid.map", "$seeds/map");
+	-s "$seeds/map" or die 'no perf map';
+}
+
+sub make_jitdump_seeds {
+	my ($seeds) = @_;
+	my $pid = start_command(program('jit'), 'dump', 0.02, $seeds);
+	waitpid($pid, 0);
+	-s "$seeds/jit-$pid.dump" or die 'no jitdump';
+}
+
+# Of one function main.f at 0x401020 in text at 0x401000: the module data, then the table, for each version; and a file with stubs.
+sub make_pclntab_seeds {
+	my ($seeds) = @_;
+	my $module = pack('Q22 x80', 0x500000, (1) x 19, 0x401020, 0x401040);
+	my $start = "\0\0\1\x08" . pack('Q', 1);
+	my $name = pack('a8', "main.f");
+	spew("$seeds/go1.2", $module . pack('L', 0xfffffffb) . $start . pack('Q4 Q L2', 0x401020, 64, 0x401040, 0, 0, 0, 0)
+		. pack('Q L2', 0x401020, 80, 0) . $name);
+	spew("$seeds/go1.16", $module . pack('L', 0xfffffffa) . $start . pack('Q6', 1, 64, 0, 0, 0, 72) . $name
+		. pack('Q4 Q L2', 0x401020, 32, 0x401040, 0, 0x401020, 0, 0));
+	for my $version (['1.18', 0xfffffff0, 0x401000], ['1.20', 0xfffffff1, 0x401000], ['1.26', 0xfffffff1, 0]) {
+		my ($go, $magic, $text) = @$version;
+		spew("$seeds/go$go", $module . pack('L', $magic) . $start . pack('Q7', 1, $text, 72, 0, 0, 0, 80) . $name
+			. pack('L4 L2', 0x20, 16, 0x40, 0, 0x20, 0));
+	}
+	spew("$dir/stubs.c", "int puts(const char *);\nint main(void) { return puts(\"\"); }\n");
+	system('gcc', '-O1', '-fcf-protection=full', '-Wl,-z,ibtplt,-z,noseparate-code', '-o', "$seeds/stubs", "$dir/stubs.c") == 0
+		or die 'cannot build a seed: stubs';
+}
+
+sub make_minidebug_seeds {
+	my ($seeds) = @_;
+	mkdir("$dir/objects");
+	make_elf_seeds("$dir/objects");
+	for my $name ('object', 'library') {
+		system("xz -c $dir/objects/$name > $seeds/$name.xz") == 0 or die 'xz';
+	}
+}
+
 # Call frame information of every kind: a file with .eh_frame, one with .debug_frame, and the bare sections as the target takes them.
 sub make_eh_frame_seeds {
 	my ($seeds) = @_;
@@ -70,8 +134,11 @@ sub make_window_seeds {
 	my $dictionary = "\x01\x01" . substr($some, 2);
 	spew("$seeds/both", chr(length($dictionary)) . $dictionary . "\x01\x00\x04\x02\x02\x01\x02\x01\x01" . "\0" x 8 . $measurement . "\x01\x00\x02\x01");
 }
-my %make_seeds = (elf => \&make_elf_seeds, eh_frame => \&make_eh_frame_seeds, window => \&make_window_seeds,
-	debug_info => \&make_debug_info_seeds, image_file => \&make_image_file_seeds);
+# The sample with its assignments in force.
+sub make_config_seeds {
+	my ($seeds) = @_;
+	spew("$seeds/sample", slurp('packaging/profiled.conf') =~ s/^#(?=\w)//mgr);
+}
 
 # The inputs that failed, to reproduce them from.
 sub failing_inputs {
@@ -84,7 +151,8 @@ for my $source (glob('tests/fuzz/fuzz_*.c')) {
 	my $fuzzer = "$build/fuzz/fuzz_$name";
 	ok(-x $fuzzer, "$fuzzer is built") or next;
 	mkdir($_) for "$dir/$name", "$dir/$name-seeds", "$dir/$name-failures";
-	$make_seeds{$name}->("$dir/$name-seeds") if $make_seeds{$name};
+	my $make_seeds = main->can("make_${name}_seeds");
+	$make_seeds->("$dir/$name-seeds") if $make_seeds;
 	my $seeds = -d "tests/fuzz/seeds/$name" ? "tests/fuzz/seeds/$name" : "$dir/$name-seeds";
 	my $r = run_command($fuzzer, '-seed=1', '-runs=20000', '-max_total_time=5', '-timeout=10', '-rss_limit_mb=1024',
 		"-artifact_prefix=$dir/$name-failures/", "$dir/$name", $seeds);

@@ -7,7 +7,8 @@ use ProfileTest;
 use Test::More;
 
 my $build = $ENV{BUILD} // 'build';
-my $r = run_command('tests/vm/run', "$build/vm", 'tests/vm/profile-demo', profile_path(), "$build/demo");
+my $r = run_command('tests/vm/run', "$build/vm", 'tests/vm/profile-demo', profile_path(), "$build/demo",
+	program('recurse', '-fomit-frame-pointer', '-momit-leaf-frame-pointer'));
 plan(skip_all => $r->{err} =~ s/\n.*//sr) if $r->{status} == 77;
 
 is($r->{status}, 0, 'the machine starts and stops in time') or diag(substr($r->{out}, -2000), $r->{err});
@@ -47,7 +48,14 @@ cmp_ok(count_matching(qr/^demo;.*;hash_item$/, @lines), '>', 0.25 * total(@lines
 @lines = folded_result('command', 3);
 cmp_ok(count_matching(qr/^sh;/, @lines), '>', 0, 'command: the shell has samples');
 
+@lines = folded_result('deep', 0);
+my $user = total(grep { $_->[0] !~ /^[^;]*;[^;]*_\[k\](?:;|$)/ } @lines);
+cmp_ok(count_matching(qr/^recurse[^;]*;_start;.*;main(?:;descend){500};bottom(?:;|$)/, @lines), '>=', 0.99 * $user,
+	'deep: 500 frames without frame pointers, each of them');
+
 my ($status, $out) = result('doctor');
 is($status, 0, 'doctor: sampling can work') or diag($out);
+my ($verified) = $out =~ /, (\d+) instructions verified$/m;
+cmp_ok($verified, '<', 250_000, "doctor: $verified instructions verified");
 ok($r->{out} =~ /^status: 0$/m, 'all of it ran');
 done_testing();

@@ -46,6 +46,8 @@ static void suffixes_are_cut(void **state)
 	check("do_thing.constprop.0", "do_thing");
 	check("_ZN3foo3barEi.llvm.1234567890", "foo::bar(int)");
 	check("memcpy@@GLIBC_2.14", "memcpy");
+	check("memcpy@plt", "memcpy@plt");
+	check("_ZN3foo3barEv@plt", "foo::bar()@plt");
 	check("start.part", "start.part");
 	check("foo.coldish", "foo.coldish");
 	check("foo.cold.1", "foo");

@@ -247,6 +247,39 @@ static void test_cgroup(void **state)
 	buf_free(&b);
 }
 
+/* u64 addr; u32 len; u16 ksym_type, flags; char name[] */
+static void ksymbol(struct buf *b, uint32_t len, uint32_t flags)
+{
+	start(b, 17, 0);
+	put64(b, 0xffffffffc0001000);
+	put32(b, len);
+	put32(b, 1 | flags << 16); /* BPF */
+	put_string(b, "bpf_prog_6deef7357e7b4530_sd_fw");
+	finish(b);
+}
+
+static void test_ksymbol(void **state)
+{
+	struct process_event e;
+	struct buf b = {0};
+
+	ksymbol(&b, 0x44, 0);
+	assert_int_equal(decode(&e, &b, b.n), 1);
+	assert_int_equal(e.kind, EVENT_KSYMBOL);
+	assert_int_equal(e.ksymbol.start, 0xffffffffc0001000);
+	assert_int_equal(e.ksymbol.len, 0x44);
+	assert_int_equal(e.ksymbol.type, 1);
+	assert_false(e.ksymbol.unregister);
+	assert_string_equal(e.ksymbol.name, "bpf_prog_6deef7357e7b4530_sd_fw");
+	assert_int_equal(e.time, TIME);
+	ksymbol(&b, 0x44, 1);
+	assert_int_equal(decode(&e, &b, b.n), 1);
+	assert_true(e.ksymbol.unregister);
+	ksymbol(&b, 0, 0);
+	assert_int_equal(decode(&e, &b, b.n), -EBADMSG);
+	buf_free(&b);
+}
+
 static void test_other(void **state)
 {
 	struct process_event e;
@@ -381,6 +414,7 @@ int main(void)
 		cmocka_unit_test(test_fork_exit),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_cgroup),
+		cmocka_unit_test(test_ksymbol),
 		cmocka_unit_test(test_other),
 		cmocka_unit_test(test_trailing_bytes),
 		cmocka_unit_test(test_ranges),

@@ -96,6 +96,26 @@ static bool mapping_of(struct proc_mapping *m, const char *text)
 	return proc_parse_mapping(m, line);
 }
 
+static void test_ids(void **state)
+{
+	char text[] = "Name:\tUid:\\n\nPid:\t812\nUid:\t0\t1000\t2000\t3000\nNSpid:\t812\t40\t7\nNSpgid:\t812\t40\t9\n";
+	char host[] = "Uid:\t5\t6\t7\t8\nNSpid:\t812\n";
+	char damaged[] = "Uid:\t5\nNSpid:\t812\n\n\t\nUid:";
+	struct proc_ids ids;
+
+	assert_true(proc_parse_ids(&ids, text));
+	assert_int_equal(ids.uid, 1000);
+	assert_int_equal(ids.inner_pid, 7);
+	assert_true(proc_parse_ids(&ids, host));
+	assert_int_equal(ids.uid, 6);
+	assert_int_equal(ids.inner_pid, 812);
+	assert_false(proc_parse_ids(&ids, damaged));
+	assert_int_equal(proc_read_ids(getpid(), &ids), 0);
+	assert_int_equal(ids.inner_pid, getpid());
+	assert_int_equal(ids.uid, geteuid());
+	assert_int_equal(proc_read_ids(INT32_MAX, &ids), -ESRCH);
+}
+
 static void test_mapping(void **state)
 {
 	struct proc_mapping m;
@@ -314,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_stat_odd_comm),
 		cmocka_unit_test(test_stat_malformed),
 		cmocka_unit_test(test_ended),
+		cmocka_unit_test(test_ids),
 		cmocka_unit_test(test_mapping),
 		cmocka_unit_test(test_mapping_odd_paths),
 		cmocka_unit_test(test_mapping_malformed),

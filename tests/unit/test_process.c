@@ -58,7 +58,7 @@ static void on_unmapped(void *ctx, struct mapping *m)
 
 static int set_up(void **state)
 {
-	struct process_hooks hooks = {on_mapped, on_shared, on_unmapped, NULL};
+	struct process_hooks hooks = {.mapped = on_mapped, .shared = on_shared, .unmapped = on_unmapped};
 
 	images = mapped_calls = 0;
 	*state = process_table_new(&hooks);
@@ -805,10 +805,59 @@ static void test_unmapped_code_is_forgotten(void **state)
 	assert_non_null(process_mapping(p, (uintptr_t)live_on, UINT64_MAX));
 }
 
+/* The kernel counts execs along a task's line of descent; the table counts along. */
+static void counts_execs(void **state)
+{
+	struct process_table *t = *state;
+
+	fork_at(t, 100, 1, 70);
+	assert_int_equal(process_table_running(t, 70)->exec_id, 0); /* nobody has said where its count stands */
+	process_table_set_exec_id(t, 70, 0, 5, 200);
+	exec_at(t, 150, 70, "early"); /* was in that count already */
+	assert_int_equal(process_table_running(t, 70)->exec_id, 5);
+	exec_at(t, 300, 70, "one");
+	assert_int_equal(process_table_running(t, 70)->exec_id, 6);
+	fork_at(t, 400, 70, 71);
+	exec_at(t, 500, 71, "two");
+	fork_at(t, 600, 71, 72);
+	assert_int_equal(process_table_running(t, 70)->exec_id, 6);
+	assert_int_equal(process_table_running(t, 71)->exec_id, 7);
+	assert_int_equal(process_table_running(t, 72)->exec_id, 7);
+}
+
+static VEC(int32_t) changes;
+
+static void note_change(void *ctx, int32_t pid)
+{
+	*vec_push(&changes) = pid;
+}
+
+/* Who is shown to the sampler anew: all whose mappings or program changed, and nobody else. */
+static void tells_of_changes(void **state)
+{
+	struct process_table *t = *state;
+
+	process_table_on_change(t, note_change, NULL);
+	fork_at(t, 100, 1, 80);
+	exec_at(t, 200, 80, "program");
+	mmap_at(t, 210, 80, 0x1000, 0x2000, "/a");
+	assert_true(changes.n >= 3);
+	for (size_t i = 0; i < changes.n; i++)
+		assert_int_equal(changes.v[i], 80);
+	changes.n = 0;
+	comm_at(t, 300, 80, 80, "renamed", false);
+	assert_int_equal(changes.n, 0);
+	mmap_at(t, 310, 80, 0x1800, 0x1900, NULL); /* data where code was */
+	assert_int_equal(changes.n, 1);
+	vec_free(&changes);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(counts_execs, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(tells_of_changes, set_up, tear_down),
 		TEST(test_fork_and_exec),
 		TEST(test_exec_in_place),
 		TEST(test_deleted_program),

@@ -277,7 +277,7 @@ static void kernel_addresses(void **state)
 		if (sscanf(line, "%llx %c %299s", &address, &type, name) == 3 && !strcmp(name, "schedule"))
 			break;
 	fclose(kallsyms);
-	node = symbolize_kernel(f->symbolizer, f->profile, 0, 0x1234, false);
+	node = symbolize_kernel(f->symbolizer, f->profile, 0, 0x1234, f->now, false);
 	frame = &f->profile->frames.v[f->profile->nodes.v[node].frame];
 	assert_string_equal(strings_get(f->profile->strings, frame->name), "[kernel]");
 	assert_int_equal(frame->kind, FRAME_KERNEL);
@@ -286,7 +286,7 @@ static void kernel_addresses(void **state)
 		skip();
 	}
 	for (int again = 0; again < 2; again++) {
-		node = symbolize_kernel(f->symbolizer, f->profile, 0, address + 1, true);
+		node = symbolize_kernel(f->symbolizer, f->profile, 0, address + 1, f->now, true);
 		frame = &f->profile->frames.v[f->profile->nodes.v[node].frame];
 		assert_string_equal(strings_get(f->profile->strings, frame->name), "schedule");
 		assert_string_equal(strings_get(f->profile->strings, frame->binary), "[kernel]");

@@ -480,7 +480,14 @@ static void refuses_frame_pointers_that_are_none(void **state)
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
 	w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, 0xFFFFFFFF81000000ull));
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
-	/* At the leaf a frame pointer of 0 says nothing of the callers. */
+	/* At the leaf a frame pointer of 0 says nothing of the callers, but that the stack is as the kernel made it does. */
+	w = begin(BARE + 0x40, STACK, 0);
+	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	stack[0] = 2;
+	stack[1] = STACK + 2048;
+	w = begin(BARE + 0x40, STACK, 0);
+	assert_int_equal(step(&w), UNWIND_WHOLE);
+	stack[1] = STACK - 2048;
 	w = begin(BARE + 0x40, STACK, 0);
 	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
 }
@@ -513,35 +520,47 @@ static void crosses_holes_by_frame_pointer(void **state)
 }
 
 /*
- * _dl_runtime_resolve_xsavec as a caller: what lies above its saved vector registers, in all the alignments that rbx may have, with
- * remains of older frames in between.
+ * _dl_runtime_resolve_xsavec as a caller, in all the alignments that rbx may have: its callee has pushed the register, or not changed
+ * it yet.
  */
 static void finds_the_frame_of_a_lazily_bound_call(void **state)
 {
-	const uint64_t avx512 = 1ull << 63 | 0xE6, size = 64 + 512 + 64 + 256 + 64 + 512 + 1024, sp = STACK + 64;
+	const uint64_t avx512 = 1ull << 63 | 0xE6, size = 64 + 512 + 64 + 256 + 64 + 512 + 1024, sp = STACK + 192;
+	struct unwind_walk w;
 
-	for (int pad = 0; pad < 64; pad += 16) {
-		struct unwind_walk w = begin(at(SP8), sp - 8, 5);
-		uint64_t *at_rbx = stack + (sp + size + pad - STACK) / 8;
+	for (int pad = 0; pad < 128; pad += 16) {
+		uint64_t rbx = sp + size + (pad & 63);
 
 		clear(state);
-		stack[7] = into(RESOLVER);
-		stack[8 + (64 + 512 + 8) / 8] = avx512;
-		if (pad) { /* looks like it, but nothing calls there */
-			stack[(sp + size - STACK) / 8 + 1] = STACK;
-			stack[(sp + size - STACK) / 8 + 3] = BARE + 0x480;
+		stack[23] = into(RESOLVER);
+		stack[24 + (64 + 512 + 8) / 8] = avx512;
+		stack[(rbx - STACK) / 8 + 1] = 0x7F0000000400; /* the link map */
+		stack[(rbx - STACK) / 8 + 2] = 17;
+		stack[(rbx - STACK) / 8 + 3] = called_from(3);
+		if (pad < 64) {
+			stack[20] = rbx;
+			stack[21] = sp + size + (~pad & 48); /* somebody's frame pointer */
+			w = begin(at(SP24), sp - 24, 5);
+		} else {
+			w = begin(at(SP8), sp - 8, 5);
+			w.registers[3] = rbx;
+			stack[22] = sp + size + (~pad & 48); /* what an earlier call left there */
 		}
-		at_rbx[1] = STACK + 128; /* the link map */
-		at_rbx[2] = 17;
-		at_rbx[3] = called_from(3);
 		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		expect(&w, into(RESOLVER), sp, 5);
 		assert_int_equal(step(&w), UNWIND_CONTINUE);
-		expect(&w, BARE + 0x300, sp + size + pad + 32, 5);
+		expect(&w, BARE + 0x300, rbx + 32, 5);
 	}
+	/* Neither. */
+	stack[22] = 0;
+	w = begin(at(SP8), sp - 8, 5);
+	w.registers[3] = 0;
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	assert_int_equal(step(&w), UNWIND_LOST_REGISTER);
 	/* Not in compacted form: nobody says how large the area is. */
-	stack[8 + (64 + 512 + 8) / 8] = 0;
-	struct unwind_walk w = begin(at(SP8), sp - 8, 5);
-
+	stack[24 + (64 + 512 + 8) / 8] = 0;
+	w = begin(at(SP8), sp - 8, 5);
+	w.registers[3] = sp + size;
 	assert_int_equal(step(&w), UNWIND_CONTINUE);
 	assert_int_equal(step(&w), UNWIND_LOST_REGISTER);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile doctor: what this kernel, machine and user allow, one line a check. */
 #include "app/command.h"
+#include "app/doctor_daemon.h"
 #include "app/doctor_unwind.h"
 
 #include "base/error.h"
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "kernel/sampler.h"
 #include "kernel/sideband.h"
+#include "store/store.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -133,6 +135,8 @@ static int run_doctor(int argc, char **argv)
 
 	if (argc == 3 && !strcmp(argv[1], "--unwind"))
 		return doctor_unwind(argv[2]);
+	if ((argc == 2 || (argc == 4 && !strcmp(argv[2], "--state-dir"))) && !strcmp(argv[1], "--daemon"))
+		return doctor_daemon(argc == 4 ? argv[3] : STORE_DEFAULT_DIR);
 	if (argc > 1) {
 		log_error("unknown argument '%s'; see 'profile help doctor'", argv[1]);
 		return EXIT_USAGE;
@@ -146,11 +150,13 @@ const struct command doctor_command = {
 	.name = "doctor",
 	.summary = "what this kernel, machine and user allow",
 	.help = "Usage: profile doctor\n"
-		"       profile doctor --unwind PID|FILE\n\n"
+		"       profile doctor --unwind PID|FILE\n"
+		"       profile doctor --daemon [--state-dir DIR]\n\n"
 		"Checks what sampling needs, one line a check: ok, note (works with less), FAIL.\n"
 		"The exit status is 1 when sampling cannot work here.\n\n"
 		"With --unwind PID: what share of the text of each image of a process has rules for unwinding its stacks, and the\n"
 		"largest functions that have none. With --unwind FILE: the kinds of rules and their number, the share of each\n"
-		"section, and every range without rules.\n",
+		"section, and every range without rules.\n\n"
+		"With --daemon: whether the daemon runs, and what it says of itself (metrics.prom).\n",
 	.run = run_doctor,
 };

@@ -3,6 +3,7 @@
 #include "app/child.h"
 #include "app/collector.h"
 #include "app/command.h"
+#include "app/loop.h"
 #include "app/record_options.h"
 #include "app/results.h"
 #include "base/clock.h"
@@ -10,15 +11,12 @@
 #include "process/proc.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #define WATCH_PAUSE_NS (5 * NS_PER_MS) /* between two looks at the side-band: bounds our cost under a storm of execs */
@@ -29,8 +27,7 @@ struct run {
 	struct record_options options;
 	struct collector *collector;
 	struct child child;
-	struct child_signals inherited;
-	int epoll, signals, timer, pause;
+	struct loop loop;
 	size_t living; /* targets of -p that have not ended */
 	uint64_t deadline; /* CLOCK_MONOTONIC ns; UINT64_MAX without -d */
 	bool stop, interrupted;
@@ -38,75 +35,6 @@ struct run {
 	char name[64]; /* of the target, for titles and file names */
 	int32_t pid; /* 0: the whole system */
 };
-
-enum { ON_SIGNAL, ON_TIMER, ON_SIDEBAND, ON_PAUSE_END, ON_TARGET_EXIT };
-
-static int watch_fd(struct run *r, int fd, int what)
-{
-	struct epoll_event e = {.events = EPOLLIN, .data.u64 = (uint64_t)what << 32 | (uint32_t)fd};
-
-	return epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
-}
-
-/* Listens to the side-band, or (`on` false) lets it be for a while. */
-static void listen_sideband(struct run *r, bool on)
-{
-	int fd = collector_sideband_fd(r->collector);
-	struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.u64 = (uint64_t)ON_SIDEBAND << 32 | (uint32_t)fd};
-	struct itimerspec pause = {.it_value.tv_nsec = WATCH_PAUSE_NS};
-	uint64_t expirations;
-
-	epoll_ctl(r->epoll, EPOLL_CTL_MOD, fd, &e);
-	if (!on)
-		timerfd_settime(r->pause, 0, &pause, NULL);
-	else if (read(r->pause, &expirations, sizeof(expirations)) < 0)
-		return;
-}
-
-/* Signals arrive through a descriptor, so that no handler runs. The command gets everything back as it was. */
-static void take_signals(struct run *r, sigset_t *set)
-{
-	const struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
-	struct sigaction hangup;
-
-	sigemptyset(set);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGCHLD);
-	/* A blocked signal comes through the descriptor even where nohup ignores it. */
-	if (sigaction(SIGHUP, NULL, &hangup) || hangup.sa_handler != SIG_IGN)
-		sigaddset(set, SIGHUP);
-	sigprocmask(SIG_BLOCK, set, &r->inherited.mask);
-	sigaction(SIGPIPE, &ignore, &r->inherited.pipe);
-	/* Where a parent ignores it, children vanish unseen. */
-	sigaction(SIGCHLD, &standard, &r->inherited.child);
-}
-
-static int open_loop(struct run *r, struct error *err)
-{
-	sigset_t set;
-
-	take_signals(r, &set);
-	r->epoll = epoll_create1(EPOLL_CLOEXEC);
-	r->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	r->pause = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (r->epoll < 0 || r->signals < 0 || r->timer < 0 || r->pause < 0 || watch_fd(r, r->signals, ON_SIGNAL) ||
-	    watch_fd(r, r->timer, ON_TIMER) || watch_fd(r, r->pause, ON_PAUSE_END))
-		return error_set(err, -errno, "cannot set up the event loop: %s", strerror(errno));
-	return 0;
-}
-
-/* Images stay open while their processes may need names: take the descriptors that the hard limit grants. */
-static void raise_file_limit(void)
-{
-	struct rlimit limit;
-
-	if (!getrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-}
 
 /* Before anything is loaded: is there such a process at all? */
 static int check_pids(const struct record_options *o, struct error *err)
@@ -140,7 +68,7 @@ static int add_targets(struct run *r, struct error *err)
 	for (size_t i = 0; !ret && i < o->pids.n; i++) {
 		int fd = syscall(SYS_pidfd_open, o->pids.v[i], 0);
 
-		ret = fd < 0 ? -errno : watch_fd(r, fd, ON_TARGET_EXIT);
+		ret = fd < 0 ? -errno : loop_add(&r->loop, fd);
 		if (ret)
 			return error_set(err, ret, "cannot watch process %d: %s", o->pids.v[i], strerror(-ret));
 		r->living++;
@@ -210,7 +138,7 @@ static int start(struct run *r, struct error *err)
 	if (!r->collector)
 		return err->code;
 	ret = add_targets(r, err);
-	ret = ret ? ret : watch_fd(r, collector_sideband_fd(r->collector), ON_SIDEBAND);
+	ret = ret ? ret : loop_add_sideband(&r->loop, collector_sideband_fd(r->collector));
 	ret = ret ? ret : collector_start(r->collector, err);
 	if (ret)
 		return error_set(err, ret, "cannot start: %s", strerror(-ret));
@@ -224,28 +152,24 @@ static int start(struct run *r, struct error *err)
 static void arm_timer(struct run *r)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), next = now + collector_interval_ns(r->collector);
-	struct itimerspec t = {0};
 
-	if (next > r->deadline)
-		next = r->deadline;
-	t.it_value.tv_sec = next / NS_PER_SEC;
-	t.it_value.tv_nsec = next % NS_PER_SEC;
-	timerfd_settime(r->timer, TFD_TIMER_ABSTIME, &t, NULL);
+	loop_arm(&r->loop, next < r->deadline ? next : r->deadline);
 }
 
 /* A signal ends the profile; that of a command ends with the command, or at the second signal. */
 static void on_signal(struct run *r)
 {
-	struct signalfd_siginfo s;
+	bool sent_to_us;
+	int signal;
 
-	while (read(r->signals, &s, sizeof(s)) == sizeof(s)) {
-		if (s.ssi_signo == SIGCHLD) {
+	while (loop_signal(&r->loop, &signal, &sent_to_us)) {
+		if (signal == SIGCHLD) {
 			r->stop |= r->options.command && child_reap(&r->child);
 			continue;
 		}
 		/* Ctrl-C reaches the command by itself, through the terminal; a signal sent to us alone is passed on. */
-		if (r->options.command && !r->child.exited && s.ssi_code <= 0)
-			kill(r->child.pid, s.ssi_signo);
+		if (r->options.command && !r->child.exited && sent_to_us)
+			kill(r->child.pid, signal);
 		r->stop |= !r->options.command || r->interrupted;
 		r->interrupted = true;
 	}
@@ -263,10 +187,6 @@ static void show_progress(struct run *r, uint64_t started)
 
 static void on_timer(struct run *r, uint64_t started)
 {
-	uint64_t expirations;
-
-	if (read(r->timer, &expirations, sizeof(expirations)) < 0)
-		return;
 	if (clock_ns(CLOCK_MONOTONIC) >= r->deadline) {
 		r->stop = true;
 		return;
@@ -279,30 +199,26 @@ static void on_timer(struct run *r, uint64_t started)
 static void loop(struct run *r)
 {
 	uint64_t started = clock_ns(CLOCK_MONOTONIC);
-	struct epoll_event events[16];
+	struct loop_event events[16];
 
 	arm_timer(r);
 	while (!r->stop) {
-		int n = epoll_wait(r->epoll, events, ARRAY_SIZE(events), -1);
+		int n = loop_wait(&r->loop, events, ARRAY_SIZE(events));
 
 		for (int i = 0; i < n; i++) {
-			switch (events[i].data.u64 >> 32) {
-			case ON_SIGNAL:
+			switch (events[i].kind) {
+			case LOOP_SIGNAL:
 				on_signal(r);
 				break;
-			case ON_TIMER:
+			case LOOP_TIMER:
 				on_timer(r, started);
 				break;
-			case ON_SIDEBAND:
+			case LOOP_SIDEBAND:
 				collector_watch(r->collector);
-				listen_sideband(r, false);
+				loop_pause_sideband(&r->loop, WATCH_PAUSE_NS);
 				break;
-			case ON_PAUSE_END:
-				collector_watch(r->collector);
-				listen_sideband(r, true);
-				break;
-			case ON_TARGET_EXIT:
-				close((int)(uint32_t)events[i].data.u64); /* also leaves the epoll set */
+			case LOOP_OTHER: /* a target ended */
+				close(events[i].fd);
 				r->stop |= !--r->living;
 				break;
 			}
@@ -325,6 +241,24 @@ static void tell_parsers(const struct run *r)
 	buf_free(&text);
 }
 
+/* Names that are missing for a reason that the user can see no other way. */
+static void warn_of_jits(const struct run *r)
+{
+	struct jit_counts n;
+
+	collector_jit_counts(r->collector, &n);
+	if (n.refused)
+		log_warn("%" PRIu64 " perf maps or jitdumps were not read: no regular file of the process's user, or older than the process",
+			 n.refused);
+	if (n.dropped || n.skipped)
+		log_warn("JIT compilers told of more code than is kept: %" PRIu64 " functions dropped, %" PRIu64 " bytes not read", n.dropped,
+			 n.skipped);
+	if (n.damaged)
+		log_warn("%" PRIu64 " lines of perf maps, or jitdumps, could not be read", n.damaged);
+	if (n.unwatched)
+		log_warn("code of JIT compilers has no names in some processes: there were too many, or too few file descriptors");
+}
+
 static int finish(struct run *r, struct error *err)
 {
 	struct profile *p = collector_profile(r->collector);
@@ -338,6 +272,8 @@ static int finish(struct run *r, struct error *err)
 	if (!ret && collector_targets_lost(r->collector))
 		log_warn("%llu child processes were not followed: more than %d were alive at one time",
 			 (unsigned long long)collector_targets_lost(r->collector), MAX_FOLLOWED);
+	if (!ret)
+		warn_of_jits(r);
 	if (!ret && !r->options.quiet)
 		results_summary(p, &r->options, &written);
 	buf_free(&written);
@@ -346,13 +282,14 @@ static int finish(struct run *r, struct error *err)
 
 static int record(struct run *r, struct error *err)
 {
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGCHLD, 0};
 	int ret = check_pids(&r->options, err);
 
 	ret = ret ? ret : results_check(&r->options, err);
-	ret = ret ? ret : open_loop(r, err);
+	ret = ret ? ret : loop_open(&r->loop, signals, CLOCK_MONOTONIC, err);
 	if (!ret && r->options.command)
-		ret = child_fork(&r->child, r->options.command, &r->inherited, err);
-	raise_file_limit(); /* after the fork: the command keeps its own */
+		ret = child_fork(&r->child, r->options.command, &r->loop.inherited, err);
+	loop_raise_file_limit(); /* after the fork: the command keeps its own */
 	ret = ret ? ret : start(r, err);
 	if (ret) {
 		child_abandon(&r->child);
@@ -365,7 +302,7 @@ static int record(struct run *r, struct error *err)
 /* -d, or a second signal, may have ended the profile first. Signals go on being passed on. */
 static void wait_command(struct run *r)
 {
-	struct pollfd signals = {.fd = r->signals, .events = POLLIN};
+	struct pollfd signals = {.fd = r->loop.signals, .events = POLLIN};
 
 	while (!child_reap(&r->child)) {
 		poll(&signals, 1, -1);
@@ -375,7 +312,7 @@ static void wait_command(struct run *r)
 
 static int run_record(int argc, char **argv)
 {
-	struct run r = {.epoll = -1, .signals = -1, .timer = -1, .pause = -1, .deadline = UINT64_MAX};
+	struct run r = {.loop = {-1, -1, -1, -1}, .deadline = UINT64_MAX};
 	struct error err = {0};
 	int status = record_options_parse(&r.options, argc, argv);
 
@@ -390,6 +327,7 @@ static int run_record(int argc, char **argv)
 	collector_free(r.collector);
 	if (r.child.pid > 0)
 		wait_command(&r);
+	loop_close(&r.loop);
 	if (!status && r.options.command)
 		status = child_exit_status(&r.child);
 	record_options_free(&r.options);

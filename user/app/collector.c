@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/collector.h"
 
+#include "app/labeler.h"
 #include "app/unwinder.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -21,11 +22,13 @@ struct collector {
 	struct sideband *sideband;
 	struct symbolizer *symbolizer;
 	struct process_table *processes;
+	struct labeler *labeler;
 	struct unwinder *unwinder; /* NULL when no user stacks are taken */
 	struct profile *profile;
 	VEC(int32_t) targets; /* empty: the whole system */
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
 	uint64_t walked[SAMPLE_MAX_USER_FRAMES]; /* scratch: a stack that was walked late */
+	uint64_t sideband_ns; /* CPU time spent on following processes */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -39,6 +42,7 @@ struct collector *collector_new(const struct sampler_options *o, const struct sy
 	c->symbolizer = symbolizer_new(names);
 	hooks = symbolizer_hooks(c->symbolizer);
 	c->processes = process_table_new(&hooks);
+	c->labeler = labeler_new();
 	c->sampler = sampler_new(o, err);
 	if (c->sampler)
 		c->sideband = sideband_new(err);
@@ -58,6 +62,7 @@ void collector_free(struct collector *c)
 	sideband_free(c->sideband);
 	process_table_free(c->processes);
 	symbolizer_free(c->symbolizer);
+	labeler_free(c->labeler);
 	unwinder_free(c->unwinder);
 	sampler_free(c->sampler);
 	profile_free(c->profile);
@@ -131,8 +136,10 @@ static void begin_window(struct collector *c)
 int collector_start(struct collector *c, struct error *err)
 {
 	/* The side-band is open already: what starts or maps while /proc is read is told twice, never missed. */
-	int ret = scan(c, !c->targets.n, err);
+	int ret;
 
+	labeler_start(c->labeler);
+	ret = scan(c, !c->targets.n, err);
 	if (!ret && c->unwinder)
 		unwinder_publish(c->unwinder, c->targets.n ? UINT64_MAX : START_BUDGET_NS);
 	if (!ret)
@@ -153,14 +160,18 @@ static void apply_event(void *ctx, const struct process_event *e)
 {
 	struct collector *c = ctx;
 
+	symbolizer_apply(c->symbolizer, e);
 	if (e->kind == EVENT_LOST)
 		c->sideband_lost = true;
 	else if (c->whole_system || is_target(c, e->pid))
 		process_table_apply(c->processes, e);
+	labeler_apply(c->labeler, e);
 }
 
 void collector_watch(struct collector *c)
 {
+	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+
 	sideband_read(c->sideband, apply_event, c);
 	if (c->sideband_lost) {
 		c->sideband_lost = false;
@@ -168,6 +179,7 @@ void collector_watch(struct collector *c)
 	}
 	if (c->unwinder)
 		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
+	c->sideband_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
 }
 
 /* Why a stack ends where it does, as the frame shown at its root; NULL when it is whole. */
@@ -226,6 +238,11 @@ static void note_user(struct collector *c, const struct sample_record *r, struct
 	for (uint32_t i = 0; i < s->n; i++) {
 		m = mapping_of(process, s->frames[i], r->time);
 		unwinder_sampled(c->unwinder, m);
+		/* The walk knew of another mapping here, or of none: what it found from here on is not to be believed. */
+		if (m && !(r->flags & RECORD_RAW) && (!m->shown || m->shown > r->time) && r->end != UNWIND_COMPAT) {
+			s->n = i + 1;
+			s->end = UNWIND_NO_MAPPING;
+		}
 	}
 	if (s->n)
 		unwinder_ended(c->unwinder, m, s->end, r->count);
@@ -244,8 +261,8 @@ static uint32_t resolve_user(struct collector *c, const struct sample_record *r,
 		s.frames = c->walked;
 		s.n = unwinder_walk(c->unwinder, process, r, c->walked, &s.end);
 	}
-	note = cut_note(s.end);
 	note_user(c, r, process, &s);
+	note = cut_note(s.end);
 	if (note && s.n)
 		node = profile_node(c->profile, node, profile_frame(c->profile, note, "", FRAME_NOTE));
 	while (s.n--)
@@ -272,17 +289,16 @@ static void add_record(void *ctx, const struct sample_record *r)
 	struct process *process = process_table_find(c->processes, r->tgid, r->start_time, r->time);
 	uint64_t identity = process ? process->serial : hash_mix(r->start_time, r->exec_id);
 	char comm[SAMPLE_COMM_LEN + 1] = "";
-	uint32_t node, thread;
+	uint32_t node, id;
 
 	memcpy(comm, r->comm, SAMPLE_COMM_LEN);
 	learn_exec_id(c, process, r);
 	node = resolve_user(c, r, process);
 	for (uint32_t n = r->kernel_frames; n--;)
-		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], n > 0);
-	thread = profile_thread(c->profile,
-				profile_process(c->profile, r->tgid, identity, process && process->comm[0] ? process->comm : comm),
-				r->tid, comm);
-	profile_add(c->profile, thread, node, r->count);
+		node = symbolize_kernel(c->symbolizer, c->profile, node, r->frames[n], r->time, n > 0);
+	id = profile_process(c->profile, r->tgid, identity, process && process->comm[0] ? process->comm : comm);
+	labeler_label(c->labeler, c->profile, id, process, r->cgroup_id);
+	profile_add(c->profile, profile_thread(c->profile, id, r->tid, comm), node, r->count);
 }
 
 /* The logs are ours by a flip or cut; samples from before it are in them. */
@@ -349,6 +365,16 @@ void collector_stop(struct collector *c)
 		unwinder_log(c->unwinder);
 }
 
+void collector_limit_symbols(struct collector *c, uint64_t bytes)
+{
+	symbolizer_limit(c->symbolizer, bytes);
+}
+
+void collector_trim(struct collector *c, unsigned windows)
+{
+	symbolizer_trim(c->symbolizer, windows);
+}
+
 int collector_sideband_fd(const struct collector *c)
 {
 	return sideband_fd(c->sideband);
@@ -377,4 +403,19 @@ struct digest_counts collector_parsers(const struct collector *c)
 uint64_t collector_targets_lost(const struct collector *c)
 {
 	return sampler_targets_lost(c->sampler);
+}
+
+void collector_jit_counts(const struct collector *c, struct jit_counts *ret)
+{
+	symbolizer_jit_counts(c->symbolizer, ret);
+}
+
+struct collector_usage collector_usage(const struct collector *c)
+{
+	return (struct collector_usage){
+		.sampler_ns = sampler_cpu_ns(c->sampler),
+		.sideband_ns = c->sideband_ns,
+		.map_bytes = sampler_map_bytes(c->sampler),
+		.processes = process_table_count(c->processes),
+	};
 }

@@ -11,6 +11,7 @@
 #include "process/process.h"
 #include "profile/profile.h"
 #include "symbolize/symbolize.h"
+#include "symbolize/jit.h"
 
 struct collector; /* opaque */
 
@@ -39,11 +40,26 @@ int collector_restart(struct collector *c, unsigned hz, struct error *err);
 /* Stops sampling and ends the window. */
 void collector_stop(struct collector *c);
 
+/* For a long run. Memory that symbol tables may take, in bytes; giving those back that gave no name in the last windows, 0: all. */
+void collector_limit_symbols(struct collector *c, uint64_t bytes);
+void collector_trim(struct collector *c, unsigned windows);
+
 int collector_sideband_fd(const struct collector *c); /* polls readable when collector_watch() has work */
 uint64_t collector_interval_ns(const struct collector *c);
 struct profile *collector_profile(struct collector *c); /* owned by the collector */
 struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
 struct digest_counts collector_parsers(const struct collector *c); /* what names cost, and where there are none */
 uint64_t collector_targets_lost(const struct collector *c);
+/* What was lost of the names that JIT compilers wrote. */
+void collector_jit_counts(const struct collector *c, struct jit_counts *ret);
+
+/* What the profiler itself costs, from the beginning on. */
+struct collector_usage {
+	uint64_t sampler_ns;  /* CPU time of the sampler in the kernel, on all CPUs */
+	uint64_t sideband_ns; /* CPU time of collector_watch() */
+	size_t map_bytes;     /* BPF maps: kernel memory */
+	size_t processes;     /* known at present */
+};
+struct collector_usage collector_usage(const struct collector *c);
 
 #endif

@@ -9,6 +9,7 @@ struct command {
 	const char *name;
 	const char *summary; /* one line */
 	const char *help;    /* the whole text of `profile help NAME` */
+	void (*more_help)(void); /* prints what follows it; or NULL */
 	int (*run)(int argc, char **argv); /* argv[0] is the name; returns the exit status */
 };
 
@@ -16,6 +17,7 @@ extern const struct command record_command; /* without a command word: profile -
 extern const struct command flame_command;
 extern const struct command collapse_command;
 extern const struct command doctor_command;
+extern const struct command daemon_command;
 extern const struct command history_command;
 extern const struct command export_command;
 

@@ -183,7 +183,7 @@ static void print_mapping(void *ctx, const struct proc_mapping *line)
 	bool named;
 
 	snprintf(root, sizeof(root), "/proc/%d/root", check->pid);
-	if (!i || !image_vaddr(i, m.offset, &vaddr) || image_read(i, root, ELF_UNWIND, &rules)) {
+	if (!i || !image_mapping_vaddr(i, m.offset, &vaddr) || image_read(i, root, ELF_UNWIND, &rules)) {
 		struct buf name = {0};
 
 		text_escape(&name, *m.path ? m.path : "[anon]", strlen(*m.path ? m.path : "[anon]"));

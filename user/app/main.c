@@ -16,6 +16,7 @@ static const struct command *const commands[] = {
 	&flame_command,
 	&collapse_command,
 	&doctor_command,
+	&daemon_command,
 	&history_command,
 	&export_command,
 };
@@ -37,6 +38,8 @@ static int help(const char *name)
 		return EXIT_USAGE;
 	}
 	fputs(c->help, stdout);
+	if (c->more_help)
+		c->more_help();
 	if (!name) {
 		printf("\nCommands:\n");
 		for (size_t i = 1; i < ARRAY_SIZE(commands); i++)
@@ -66,7 +69,9 @@ int main(int argc, char **argv)
 	if (parse_is_wanted(argc, argv))
 		return parse_main();
 	occupy_closed_streams();
-	if (c)
+	if (c && argc > 2 && !strcmp(argv[2], "--help"))
+		status = help(word);
+	else if (c)
 		status = c->run(argc - 1, argv + 1);
 	else if (!strcmp(word, "help"))
 		status = help(argc > 2 ? argv[2] : NULL);

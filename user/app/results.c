@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SHARE_PER_MILLE 5 /* of all samples: what a process needs to get files of its own with -a */
+#define MIN_SHARE 5000 /* millionths of all samples: what a process needs to get files of its own with -a */
 #define TOP_ROWS 10
 
 static struct view view_of(const struct record_options *o, uint32_t process)
@@ -86,16 +86,22 @@ int results_check(const struct record_options *o, struct error *err)
 	return ret;
 }
 
+/* Where files go. */
+struct sink {
+	int (*write)(const char *path, const void *bytes, size_t n, struct error *err);
+	struct buf *written; /* their names, or NULL */
+};
+
 static int write_format(const struct profile *p, const struct view *view, const struct format *f, const char *path,
-			struct buf *written, struct error *err)
+			const struct sink *sink, struct error *err)
 {
 	struct buf out = {0};
 	int ret = f->write(&out, p, view, err);
 
 	if (!ret)
-		ret = file_write(path, out.v ? out.v : "", out.n, err);
-	if (!ret)
-		buf_printf(written, "%s\n", path);
+		ret = sink->write(path, out.v ? out.v : "", out.n, err);
+	if (!ret && sink->written)
+		buf_printf(sink->written, "%s\n", path);
 	buf_free(&out);
 	return ret;
 }
@@ -113,7 +119,7 @@ static int write_stdout(const struct profile *p, const struct view *view, struct
 
 /* DIR/NAME.folded and DIR/NAME.svg; DIR may be NULL. */
 static int write_pair(const struct profile *p, const struct view *view, const char *dir, const char *name,
-		      struct buf *written, struct error *err)
+		      const struct sink *sink, struct error *err)
 {
 	static const struct format *const pair[] = {&folded_format, &flamegraph_format};
 	int ret = 0;
@@ -121,7 +127,7 @@ static int write_pair(const struct profile *p, const struct view *view, const ch
 	for (size_t i = 0; !ret && i < ARRAY_SIZE(pair); i++) {
 		auto_free char *path = xasprintf("%s%s%s%s", dir ? dir : "", dir ? "/" : "", name, pair[i]->suffix);
 
-		ret = write_format(p, view, pair[i], path, written, err);
+		ret = write_format(p, view, pair[i], path, sink, err);
 	}
 	return ret;
 }
@@ -150,10 +156,11 @@ static char *unused_name(const struct strings *used, const char *comm, int32_t p
 	return name;
 }
 
-static int write_processes(const struct profile *p, const struct record_options *o, const char *dir, uint64_t min_samples,
-			   struct buf *written, struct error *err)
+static int write_processes(const struct profile *p, const struct record_options *o, const char *dir, uint64_t min_share,
+			   const struct sink *sink, struct error *err)
 {
 	auto_free uint64_t *totals = xcalloc(p->processes.n, sizeof(*totals));
+	uint64_t min_samples = (profile_total(p) * min_share + 999999) / 1000000;
 	struct strings *used = strings_new();
 	int ret = 0;
 
@@ -167,7 +174,7 @@ static int write_processes(const struct profile *p, const struct record_options 
 			continue;
 		name = unused_name(used, strings_get(p->strings, p->processes.v[i].comm), p->processes.v[i].pid);
 		strings_add(used, name);
-		ret = write_pair(p, &view, dir, name, written, err);
+		ret = write_pair(p, &view, dir, name, sink, err);
 	}
 	strings_free(used);
 	return ret;
@@ -180,9 +187,26 @@ static int make_directory(const char *dir, struct error *err)
 	return 0;
 }
 
-static int write_system(const struct profile *p, const struct record_options *o, struct buf *written, struct error *err)
+/* The whole system and its processes. */
+static int write_everything(const struct profile *p, const struct record_options *o, const char *dir, uint64_t min_share,
+			    const struct sink *sink, struct error *err)
 {
 	struct view all = view_of(o, ALL_PROCESSES);
+	int ret = write_pair(p, &all, dir, "system", sink, err);
+
+	return ret ? ret : write_processes(p, o, dir, min_share, sink, err);
+}
+
+int results_write_directory(const struct profile *p, const char *dir, uint64_t min_share, struct error *err)
+{
+	static const struct record_options plain;
+	static const struct sink sink = {file_write_volatile, NULL};
+
+	return write_everything(p, &plain, dir, min_share, &sink, err);
+}
+
+static int write_system(const struct profile *p, const struct record_options *o, const struct sink *sink, struct error *err)
+{
 	time_t start = p->start_ns / NS_PER_SEC;
 	struct tm tm;
 	char dir[64];
@@ -191,37 +215,37 @@ static int write_system(const struct profile *p, const struct record_options *o,
 	localtime_r(&start, &tm);
 	strftime(dir, sizeof(dir), "profile-%Y%m%d-%H%M%S", &tm);
 	ret = make_directory(dir, err);
-	ret = ret ? ret : write_pair(p, &all, dir, "system", written, err);
-	return ret ? ret : write_processes(p, o, dir, (profile_total(p) * SHARE_PER_MILLE + 999) / 1000, written, err);
+	return ret ? ret : write_everything(p, o, dir, MIN_SHARE, sink, err);
 }
 
 static int write_default(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
-			 struct buf *written, struct error *err)
+			 const struct sink *sink, struct error *err)
 {
 	struct view all = view_of(o, ALL_PROCESSES);
 
 	if (!pid)
-		return write_system(p, o, written, err);
+		return write_system(p, o, sink, err);
 	if (o->pids.n > 1)
-		return write_processes(p, o, NULL, 0, written, err);
+		return write_processes(p, o, NULL, 0, sink, err);
 	auto_free char *base = file_name(name, pid);
-	return write_pair(p, &all, NULL, base, written, err);
+	return write_pair(p, &all, NULL, base, sink, err);
 }
 
 int results_write(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
 		  struct buf *written, struct error *err)
 {
 	struct view all = view_of(o, ALL_PROCESSES);
+	struct sink sink = {file_write, written};
 	int ret = 0;
 
 	if (!o->outputs.n && !o->per_process)
-		return write_default(p, o, name, pid, written, err);
+		return write_default(p, o, name, pid, &sink, err);
 	for (size_t i = 0; !ret && i < o->outputs.n; i++)
 		ret = strcmp(o->outputs.v[i], "-") ?
-			      write_format(p, &all, format_by_path(o->outputs.v[i]), o->outputs.v[i], written, err) :
+			      write_format(p, &all, format_by_path(o->outputs.v[i]), o->outputs.v[i], &sink, err) :
 			      write_stdout(p, &all, err);
 	if (!ret && o->per_process && !(ret = make_directory(o->per_process, err)))
-		ret = write_processes(p, o, o->per_process, 0, written, err);
+		ret = write_processes(p, o, o->per_process, 0, &sink, err);
 	return ret;
 }
 

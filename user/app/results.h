@@ -17,6 +17,12 @@ int results_check(const struct record_options *o, struct error *err);
 int results_write(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
 		  struct buf *written, struct error *err);
 
+/*
+ * Writes system.folded, system.svg and a pair for each process with at least `min_share` millionths of the samples into a
+ * directory that exists. Without fsync: for one that is replaced as a whole, again and again. 0 or a negative errno.
+ */
+int results_write_directory(const struct profile *p, const char *dir, uint64_t min_share, struct error *err);
+
 /* Top functions, files, accounting: to stderr. */
 void results_summary(const struct profile *p, const struct record_options *o, const struct buf *written);
 

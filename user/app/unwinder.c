@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bpf/unwind_maps.h"
 #include "kernel/late_walk.h"
 #include "kernel/unwind_tables.h"
 #include "symbolize/elf_bytes.h"
@@ -20,6 +21,8 @@
 #define UNWIND_NONE UINT64_MAX
 #define LONG_AGO 240 /* turns: about a minute */
 #define LOGGED_IMAGES 12
+#define REPLACED_VOLATILE 8 /* mappings, since the last drain or two */
+#define NOW UINT64_MAX
 #define WALK_BUDGET_NS (50 * NS_PER_MS)
 
 enum table_state {
@@ -60,7 +63,7 @@ struct unwinder {
 	VEC(struct image_unwind *) known;
 	struct image_unwind vdso; /* the kernel gives every 64-bit process the same */
 	VEC(struct unwind_mapping) slice; /* scratch */
-	bool partial; /* u->slice lacks tables that are to come */
+	bool partial, cut; /* u->slice lacks tables that are to come; mappings that are too many */
 	bool wanted; /* a table that is out was missed by a sample */
 	uint64_t turn;
 	uint64_t evicted, cut_processes, late;
@@ -333,7 +336,7 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 	struct image *image = m->image;
 	uint64_t at = m->start, vaddr = m->offset;
 
-	if (t && t->state == TABLE_LOADED && (!image || image_vaddr(image, m->offset, &vaddr))) {
+	if (t && t->state == TABLE_LOADED && (!image || image_mapping_vaddr(image, m->offset, &vaddr))) {
 		uint64_t bias = m->start - vaddr; /* modulo 2^64 */
 
 		for (size_t i = 0; i < t->parts.n; i++) {
@@ -351,40 +354,57 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 	append(u, at, m->end, 0, NULL);
 }
 
-/* The process's mappings, to u->slice. */
-static void show(struct unwinder *u, const struct process *p, uint64_t deadline)
+static void append_known(struct unwinder *u, const struct process *p, const struct mapping *m, uint64_t deadline)
 {
-	u->partial = false;
-	u->slice.n = 0;
-	for (size_t i = 0; i < p->mappings.n; i++) {
-		const struct mapping *m = p->mappings.v[i];
-		struct image_unwind *t = unwind_of(u, m);
+	struct image_unwind *t = unwind_of(u, m);
 
-		if (t && t->state == TABLE_NEW) {
-			if (clock_ns(CLOCK_MONOTONIC) >= deadline)
-				u->partial = true;
-			else if (m->image)
-				load_image(u, t, m->image, p->pid);
-			else
-				load_vdso(u);
-		}
-		if (u->slice.n < PROCESS_MAPPINGS_MAX)
-			append_mapping(u, m, t);
-		else if (i + 1 == p->mappings.n)
-			u->cut_processes++;
+	if (t && t->state == TABLE_NEW) {
+		if (clock_ns(CLOCK_MONOTONIC) >= deadline)
+			u->partial = true;
+		else if (m->image)
+			load_image(u, t, m->image, p->pid);
+		else
+			load_vdso(u);
 	}
-	if (u->partial)
-		*vec_push(&u->pending) = p->pid;
+	if (u->slice.n < PROCESS_MAPPINGS_MAX)
+		append_mapping(u, m, t);
+	else
+		u->cut = true;
+}
+
+static int by_start(const void *a, const void *b)
+{
+	const struct unwind_mapping *x = a, *y = b;
+
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* The process's mappings at `time`, to u->slice. */
+static void show(struct unwinder *u, const struct process *p, uint64_t time, uint64_t deadline)
+{
+	size_t n;
+
+	u->partial = u->cut = false;
+	u->slice.n = 0;
+	for (size_t i = 0; i < p->mappings.n; i++)
+		if (p->mappings.v[i]->since <= time)
+			append_known(u, p, p->mappings.v[i], deadline);
+	n = u->slice.n;
+	for (size_t i = 0; i < p->replaced.n && time != NOW; i++)
+		if (p->replaced.v[i]->since <= time && time < p->replaced.v[i]->until)
+			append_known(u, p, p->replaced.v[i], deadline);
+	if (u->slice.n > n)
+		qsort(u->slice.v, u->slice.n, sizeof(*u->slice.v), by_start);
 }
 
 /* Makes u->slice the process's. A table that is loaded may push out another one that stands in it already; then once more. */
-static void gather(struct unwinder *u, const struct process *p, uint64_t deadline)
+static void gather(struct unwinder *u, const struct process *p, uint64_t time, uint64_t deadline)
 {
 	uint64_t evicted;
 
 	do {
 		evicted = u->evicted;
-		show(u, p, deadline);
+		show(u, p, time, deadline);
 	} while (evicted != u->evicted);
 }
 
@@ -393,7 +413,7 @@ uint32_t unwinder_walk(struct unwinder *u, const struct process *p, const struct
 {
 	u->slice.n = 0;
 	if (p)
-		gather(u, p, clock_ns(CLOCK_MONOTONIC) + WALK_BUDGET_NS);
+		gather(u, p, r->time, clock_ns(CLOCK_MONOTONIC) + WALK_BUDGET_NS);
 	u->late++;
 	return late_walk(u->tables, u->slice.v, u->slice.n, r, frames, end);
 }
@@ -402,18 +422,27 @@ static void publish(struct unwinder *u, int32_t pid, uint64_t deadline)
 {
 	const struct process *p = process_table_running(u->processes, pid);
 	struct slice *s;
+	uint64_t now;
 
 	if (!p) {
 		unwind_tables_remove(u->tables, pid);
 		return;
 	}
-	gather(u, p, deadline);
+	gather(u, p, NOW, deadline);
+	if (u->partial)
+		*vec_push(&u->pending) = pid;
+	u->cut_processes += u->cut;
 	s = slice_get(u->tables, u->slice.v, u->slice.n);
 	if (!s && unwind_tables_retired(u->tables)) {
 		reclaim(u);
 		s = slice_get(u->tables, u->slice.v, u->slice.n);
 	}
-	unwind_tables_assign(u->tables, pid, p->exec_id, s, u->partial);
+	unwind_tables_assign(u->tables, pid, p->exec_id, s, (u->partial ? UNWIND_SLICE_PARTIAL : 0) |
+			     (p->replaced.n >= REPLACED_VOLATILE ? UNWIND_SLICE_VOLATILE : 0));
+	now = clock_ns(CLOCK_MONOTONIC);
+	for (size_t i = 0; i < p->mappings.n; i++)
+		if (!p->mappings.v[i]->shown)
+			p->mappings.v[i]->shown = now;
 }
 
 static int by_pid(const void *a, const void *b)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -86,29 +87,20 @@ static int set_permissions(int fd, const char *path, mode_t mask)
 	return fchmod(fd, old.st_mode & 0777) ? -errno : 0;
 }
 
-int file_write(const char *path, const void *bytes, size_t n, struct error *err)
+/* A temporary file beside `path`, which it then becomes. */
+static int replace(const char *path, const void *bytes, size_t n, bool durable, struct error *err)
 {
 	auto_free char *tmp = xasprintf("%s.XXXXXX", path);
 	mode_t mask = umask(0);
-	struct stat st;
 	int fd, ret;
 
 	umask(mask);
-	if (!stat(path, &st) && !S_ISDIR(st.st_mode)) {
-		fd = own_output(&st);
-		if (fd >= 0) {
-			ret = file_write_fd(fd, bytes, n);
-			return ret ? error_set(err, ret, "cannot write %s: %s", path, strerror(-ret)) : 0;
-		}
-		if (!S_ISREG(st.st_mode))
-			return write_special(path, bytes, n, err);
-	}
 	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0)
 		return error_set(err, -errno, "cannot write %s: %s", path, strerror(errno));
 	ret = file_write_fd(fd, bytes, n);
 	ret = ret ? ret : set_permissions(fd, path, mask);
-	if (!ret && fsync(fd))
+	if (!ret && durable && fsync(fd))
 		ret = -errno;
 	if (close(fd) && !ret)
 		ret = -errno;
@@ -119,4 +111,26 @@ int file_write(const char *path, const void *bytes, size_t n, struct error *err)
 		return error_set(err, ret, "cannot write %s: %s", path, strerror(-ret));
 	}
 	return 0;
+}
+
+int file_write(const char *path, const void *bytes, size_t n, struct error *err)
+{
+	struct stat st;
+	int fd, ret;
+
+	if (!stat(path, &st) && !S_ISDIR(st.st_mode)) {
+		fd = own_output(&st);
+		if (fd >= 0) {
+			ret = file_write_fd(fd, bytes, n);
+			return ret ? error_set(err, ret, "cannot write %s: %s", path, strerror(-ret)) : 0;
+		}
+		if (!S_ISREG(st.st_mode))
+			return write_special(path, bytes, n, err);
+	}
+	return replace(path, bytes, n, true, err);
+}
+
+int file_write_volatile(const char *path, const void *bytes, size_t n, struct error *err)
+{
+	return replace(path, bytes, n, false, err);
 }

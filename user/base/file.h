@@ -24,6 +24,12 @@ int file_read_fd(int fd, size_t max, struct buf *out);
  */
 int file_write(const char *path, const void *bytes, size_t n, struct error *err);
 
+/*
+ * Writes a file that a crash may take: no fsync. `path` is new, or replaced as a whole by a rename. Its mode is 0666 less the
+ * umask. Same returns.
+ */
+int file_write_volatile(const char *path, const void *bytes, size_t n, struct error *err);
+
 /* All bytes to a descriptor, through short writes and EINTR. Returns 0 or a negative errno. */
 int file_write_fd(int fd, const void *bytes, size_t n);
 

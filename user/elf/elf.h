@@ -63,6 +63,18 @@ static inline bool elf_segment_vaddr(const Elf64_Phdr *ph, uint64_t offset, uint
 }
 
 /*
+ * The virtual address that stands at the start of a mapping of the file from `offset` on: mappings are of whole pages, so what is at the
+ * offset itself may belong to the segment before, which is mapped elsewhere.
+ */
+static inline bool elf_segment_mapped_vaddr(const Elf64_Phdr *ph, uint64_t offset, uint64_t *ret)
+{
+	if (ph->p_type != PT_LOAD || offset < (ph->p_offset & ~4095ull) || offset >= ph->p_offset + ph->p_filesz)
+		return false;
+	*ret = offset - ph->p_offset + ph->p_vaddr; /* modulo 2^64 */
+	return true;
+}
+
+/*
  * The same by whatever segment holds the offset, an executable one first. Right for ET_EXEC, PIE and several executable
  * segments. False if no segment holds it.
  */

@@ -182,11 +182,9 @@ static int by_start_best_last(const void *a, const void *b, void *ctx)
 	return c ? c : (x->name < y->name) - (x->name > y->name);
 }
 
-static void emit(struct symtab *t, const struct source *src, const struct candidate *c, uint64_t start, uint64_t end)
+void symtab_add(struct symtab *t, uint64_t start, uint64_t end, const char *name, size_t n)
 {
 	struct symbol *last = t->symbols.n ? &t->symbols.v[t->symbols.n - 1] : NULL;
-	const char *name = (const char *)src->names.v + c->name;
-	size_t n = c->length;
 
 	if (start >= end || t->names.n + n + 1 > SYMTAB_NAMES_BYTES_MAX)
 		return;
@@ -199,6 +197,11 @@ static void emit(struct symtab *t, const struct source *src, const struct candid
 	memcpy(t->names.v + t->names.n, name, n);
 	t->names.v[t->names.n + n] = '\0';
 	t->names.n += n + 1;
+}
+
+static void emit(struct symtab *t, const struct source *src, const struct candidate *c, uint64_t start, uint64_t end)
+{
+	symtab_add(t, start, end, (const char *)src->names.v + c->name, c->length);
 }
 
 /* Unsized symbols in [start, end), where no sized one is: each up to the next symbol or the end of its section. */

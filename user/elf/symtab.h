@@ -38,6 +38,11 @@ enum symtab_kind {
  * 0; or -ENOENT, with `t` empty, when the file has no function in such a table. `t` must be zeroed or freed.
  */
 int symtab_build(struct symtab *t, const struct elf *elf, enum symtab_kind kind);
+/*
+ * Appends a symbol to a table that another source fills: behind all that are there. One that continues the last under the same name
+ * becomes part of it; one that is empty, or beyond the bounds above, is left out.
+ */
+void symtab_add(struct symtab *t, uint64_t start, uint64_t end, const char *name, size_t n);
 /* The symbol that covers `vaddr`, or NULL. */
 const struct symbol *symtab_find(const struct symtab *t, uint64_t vaddr);
 void symtab_free(struct symtab *t);

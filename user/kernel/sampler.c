@@ -201,7 +201,8 @@ static int open_events(struct sampler *s, struct error *err)
 	}
 	cpu_set_free(&cpus);
 	if (ret == -EACCES || ret == -EPERM)
-		return error_set(err, ret, "not allowed to sample the whole machine (perf_event_open: %s): run as root",
+		return error_set(err, ret, "not allowed to sample the whole machine (perf_event_open: %s): root is needed, or CAP_PERFMON, "
+				 "or CAP_SYS_ADMIN where kernel.perf_event_paranoid is above 2",
 				 strerror(-ret));
 	if (ret || !opened)
 		return error_set(err, ret ? ret : -ENODEV, "cannot sample: perf_event_open: %s", strerror(ret ? -ret : ENODEV));

@@ -54,6 +54,7 @@ static int open_ring(struct sideband *s, int cpu, struct ring *ret)
 		.comm = 1,
 		.comm_exec = 1,
 		.task = 1,
+		.ksymbol = 1,
 		.cgroup = s->cgroups,
 		.watermark = 1,
 		.wakeup_watermark = 1,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The perf side-band of the whole machine: one dummy event per CPU whose ring carries exec, mmap, fork and exit records.
+ * The perf side-band of the whole machine: one dummy event per CPU whose ring carries exec, mmap, fork and exit records,
+ * and those of BPF programs that come and go.
  */
 #ifndef KERNEL_SIDEBAND_H
 #define KERNEL_SIDEBAND_H

@@ -240,7 +240,7 @@ static int64_t find_slot(const struct unwind_tables *t, int32_t pid, int64_t *va
 	return -1;
 }
 
-void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id, struct slice *s, bool partial)
+void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id, struct slice *s, uint32_t flags)
 {
 	int64_t vacant, slot = find_slot(t, pid, &vacant);
 	bool new = slot < 0;
@@ -258,7 +258,7 @@ void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id
 		__atomic_store_n(&p->slice, 0, __ATOMIC_RELEASE);
 		__atomic_store_n(&p->exec_id, exec_id, __ATOMIC_RELEASE);
 	}
-	__atomic_store_n(&p->slice, s ? (uint64_t)s->first << 32 | s->n | (partial ? UNWIND_SLICE_PARTIAL : 0) : 0, __ATOMIC_RELEASE);
+	__atomic_store_n(&p->slice, s ? (uint64_t)s->first << 32 | s->n | flags : 0, __ATOMIC_RELEASE);
 	if (new) {
 		__atomic_store_n(&p->tgid, (uint32_t)pid, __ATOMIC_RELEASE);
 		t->used_processes++;

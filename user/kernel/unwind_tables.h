@@ -52,10 +52,10 @@ struct slice *slice_get(struct unwind_tables *t, const struct unwind_mapping *v,
 void slice_release(struct unwind_tables *t, struct slice *s); /* NULL is fine */
 
 /*
- * From now on process `pid` has the slice, if its program is the one of exec_id. Takes the reference. `partial`: some of its tables will
- * come later.
+ * From now on process `pid` has the slice, if its program is the one of exec_id. Takes the reference. `flags`: UNWIND_SLICE_PARTIAL,
+ * UNWIND_SLICE_VOLATILE (bpf/unwind_maps.h).
  */
-void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id, struct slice *s, bool partial);
+void unwind_tables_assign(struct unwind_tables *t, int32_t pid, uint64_t exec_id, struct slice *s, uint32_t flags);
 /* The process has gone. */
 void unwind_tables_remove(struct unwind_tables *t, int32_t pid);
 

@@ -101,6 +101,21 @@ static void decode_task(struct process_event *e, struct reader *r, enum event_ki
 	take_u64(r); /* time, again in the sample_id */
 }
 
+static void decode_ksymbol(struct process_event *e, struct reader *r)
+{
+	uint16_t flags;
+
+	e->kind = EVENT_KSYMBOL;
+	e->ksymbol.start = take_u64(r);
+	e->ksymbol.len = take_u32(r);
+	take(r, &e->ksymbol.type, sizeof(e->ksymbol.type));
+	take(r, &flags, sizeof(flags));
+	e->ksymbol.unregister = flags & PERF_RECORD_KSYMBOL_FLAGS_UNREGISTER;
+	take_string(r, e->ksymbol.name, sizeof(e->ksymbol.name));
+	if (e->ksymbol.start + e->ksymbol.len <= e->ksymbol.start)
+		r->ok = false;
+}
+
 int process_event_decode(struct process_event *ret, const void *record, size_t n)
 {
 	struct perf_event_header h;
@@ -133,6 +148,9 @@ int process_event_decode(struct process_event *ret, const void *record, size_t n
 		ret->kind = EVENT_CGROUP;
 		ret->cgroup.id = take_u64(&r);
 		take_string(&r, ret->cgroup.path, sizeof(ret->cgroup.path));
+		break;
+	case PERF_RECORD_KSYMBOL:
+		decode_ksymbol(ret, &r);
 		break;
 	case PERF_RECORD_LOST:
 		ret->kind = EVENT_LOST;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What the kernel says about processes: the perf side-band records, decoded from their bytes.
- * Layout: linux/perf_event.h, PERF_RECORD_MMAP2, _COMM, _FORK, _EXIT, _CGROUP, _LOST, _LOST_SAMPLES, each followed by
- * `struct sample_id` as asked for with sample_id_all and SIDE_BAND_SAMPLE_TYPE. Times are CLOCK_MONOTONIC
+ * Layout: linux/perf_event.h, PERF_RECORD_MMAP2, _COMM, _FORK, _EXIT, _CGROUP, _KSYMBOL, _LOST, _LOST_SAMPLES,
+ * each followed by `struct sample_id` as asked for with sample_id_all and SIDE_BAND_SAMPLE_TYPE. Times are CLOCK_MONOTONIC
  * (attr.use_clockid).
  */
 #ifndef PROCESS_EVENT_H
@@ -24,12 +24,12 @@ struct file_id {
 	uint64_t inode; /* 0: unknown or anonymous */
 };
 
-enum event_kind { EVENT_MMAP, EVENT_COMM, EVENT_FORK, EVENT_EXIT, EVENT_CGROUP, EVENT_LOST };
+enum event_kind { EVENT_MMAP, EVENT_COMM, EVENT_FORK, EVENT_EXIT, EVENT_CGROUP, EVENT_KSYMBOL, EVENT_LOST };
 
 struct process_event {
 	enum event_kind kind;
 	uint64_t time;
-	int32_t pid, tid; /* whom it is about; of EVENT_LOST: who ran. 0 or -1: not in our pid namespace */
+	int32_t pid, tid; /* whom it is about; of EVENT_LOST and EVENT_KSYMBOL: who ran. 0 or -1: not in our pid namespace */
 	union {
 		struct {
 			uint64_t start, end, offset;
@@ -48,6 +48,13 @@ struct process_event {
 			uint64_t id;
 			char path[4096]; /* from the root of the v2 hierarchy on */
 		} cgroup; /* a new one */
+		struct {
+			uint64_t start;
+			uint32_t len;
+			uint16_t type; /* PERF_RECORD_KSYMBOL_TYPE_* */
+			bool unregister;
+			char name[512]; /* KSYM_NAME_LEN */
+		} ksymbol; /* kernel code that was loaded or goes: BPF programs, trampolines; not modules */
 		struct {
 			uint64_t count;
 		} lost;

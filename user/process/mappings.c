@@ -151,6 +151,7 @@ static struct mapping *new_mapping(const struct mapping *like, uint64_t start, u
 	m->until = UINT64_MAX;
 	m->path = xstrndup(like->path, PATH_MAX - 1);
 	m->image = NULL;
+	m->shown = 0;
 	m->scan = 0;
 	return m;
 }

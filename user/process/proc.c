@@ -126,6 +126,48 @@ int proc_read_stat(int32_t pid, struct proc_stat *ret)
 	return code == -ENOENT ? -ESRCH : code;
 }
 
+/* "Uid: real effective saved filesystem", "NSpid: outermost ... innermost"; the kernel escapes newlines in the comm before them. */
+bool proc_parse_ids(struct proc_ids *ret, char *text)
+{
+	bool uid = false, pid = false;
+	char *line;
+
+	while ((line = strsep(&text, "\n"))) {
+		char *name = strsep(&line, "\t"), *last = line ? strrchr(line, '\t') : NULL;
+		uint64_t v;
+
+		if (!line)
+			continue;
+		if (!strcmp(name, "NSpid:") && !text_u64(last ? last + 1 : line, &v) && v && v <= INT32_MAX) {
+			ret->inner_pid = v;
+			pid = true;
+		}
+		if (strcmp(name, "Uid:"))
+			continue;
+		strsep(&line, "\t");
+		name = strsep(&line, "\t");
+		if (name && !text_u64(name, &v) && v <= UINT32_MAX) {
+			ret->uid = v;
+			uid = true;
+		}
+	}
+	return uid && pid;
+}
+
+int proc_read_ids(int32_t pid, struct proc_ids *ret)
+{
+	struct buf text = {0};
+	char path[32];
+	int code;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	code = file_read(path, 65536, &text);
+	if (!code && !(text.v && proc_parse_ids(ret, text.v)))
+		code = -EBADMSG;
+	buf_free(&text);
+	return code == -ENOENT ? -ESRCH : code;
+}
+
 int proc_start_tick(int32_t pid, uint64_t *ret)
 {
 	struct proc_stat stat;

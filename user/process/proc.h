@@ -32,8 +32,17 @@ bool proc_parse_mapping(struct proc_mapping *ret, char *line);
 /* Has the whole process ended? A main thread that ended first is a zombie too while its threads run on. */
 bool proc_ended(const struct proc_stat *stat);
 
+struct proc_ids {
+	uint32_t uid;      /* effective, as we see it */
+	int32_t inner_pid; /* in its own, innermost pid namespace */
+};
+
+/* Of the text of /proc/PID/status. False when it lacks one of them. Cuts it to pieces. */
+bool proc_parse_ids(struct proc_ids *ret, char *text);
+
 /* 0 or a negative errno; -ESRCH when there is no such process. */
 int proc_read_stat(int32_t pid, struct proc_stat *ret);
+int proc_read_ids(int32_t pid, struct proc_ids *ret);
 int proc_start_tick(int32_t pid, uint64_t *ret);
 /* A program's path as the kernel prints it, without the " (deleted)" of one that has no name any more. To be freed. */
 char *proc_program_path(const char *path, size_t n);

@@ -309,6 +309,7 @@ void process_table_apply(struct process_table *t, const struct process_event *e)
 		list_exit(t, e->pid, e->time);
 		break;
 	case EVENT_CGROUP:
+	case EVENT_KSYMBOL:
 	case EVENT_LOST:
 		break;
 	}
@@ -324,6 +325,8 @@ struct process_table *process_table_new(const struct process_hooks *hooks)
 
 static void free_process(struct process_table *t, struct process *p)
 {
+	if (t->hooks.forgotten)
+		t->hooks.forgotten(t->hooks.ctx, p);
 	mappings_free(&t->hooks, p);
 	free(p->exe);
 	free(p);

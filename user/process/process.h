@@ -22,6 +22,7 @@ struct mapping { /* an executable one; others are not kept */
 	struct file_id id;
 	char *path; /* owned; as the kernel printed it, "" when anonymous */
 	void *image;   /* for the symbolizer: set by its hooks, never read here */
+	uint64_t shown; /* since when the sampler's walk knows of it, 0: it does not; set by the unwinder */
 	uint64_t scan; /* the last scan of /proc that saw it; 0: none */
 };
 
@@ -53,6 +54,8 @@ struct process_hooks {
 	/* A mapping is about to be freed; releases m->image. */
 	void (*unmapped)(void *ctx, struct mapping *m);
 	void *ctx;
+	/* A process is about to be freed: all its samples are resolved. NULL: nobody wants to know. */
+	void (*forgotten)(void *ctx, const struct process *p);
 };
 
 struct process_table; /* opaque */
@@ -63,7 +66,7 @@ void process_table_free(struct process_table *t); /* NULL is fine */
 /* `fn` is told the pids whose process, or what it has mapped, is another one now. */
 void process_table_on_change(struct process_table *t, void (*fn)(void *ctx, int32_t pid), void *ctx);
 
-/* Brings the table up to date with one event. EVENT_CGROUP and EVENT_LOST are for the caller. */
+/* Brings the table up to date with one event. EVENT_CGROUP, EVENT_KSYMBOL and EVENT_LOST are for the caller. */
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
 /*

@@ -780,6 +780,7 @@
 	function stick() {
 		const r = svg.getBoundingClientRect(), h = +svg.getAttribute("height"), scale = r.height / h || 1;
 		barBox.setAttribute("y", max(0, min(h - 48, (innerHeight - r.top) / scale - 48)));
+		toolBox.setAttribute("y", max(60, 4 - r.top / scale));
 	}
 	function resize() {
 		inner = max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
@@ -1065,4 +1066,7 @@
 	inner = max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
 	details(null);
 	show(alone() ? fromHash(location.hash) : state);
+	/* What is wide stands at the root: begin there, not at the tip of the tallest stack. */
+	if (alone() && !state.flip)
+		scrollTo(0, graph.getBoundingClientRect().bottom - innerHeight * 0.9);
 })();

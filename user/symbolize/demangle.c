@@ -170,9 +170,10 @@ static size_t base_length(const char *symbol)
 	return n;
 }
 
-void demangle(struct buf *out, const char *symbol, bool full)
+/* n: of the symbol, or more than DEMANGLE_MAX_IN. */
+static void demangle_function(struct buf *out, const char *symbol, size_t n, bool full)
 {
-	size_t n = strnlen(symbol, DEMANGLE_MAX_IN + 1), start = out->n;
+	size_t start = out->n;
 	char base[DEMANGLE_MAX_IN + 1];
 
 	if (n <= DEMANGLE_MAX_IN) {
@@ -193,4 +194,14 @@ void demangle(struct buf *out, const char *symbol, bool full)
 	}
 	buf_add(out, symbol, DEMANGLE_MAX_OUT - 3);
 	end_cut(out, start);
+}
+
+void demangle(struct buf *out, const char *symbol, bool full)
+{
+	size_t n = strnlen(symbol, DEMANGLE_MAX_IN + 1), start = out->n;
+	bool stub = n > 4 && n <= DEMANGLE_MAX_IN && !strcmp(symbol + n - 4, "@plt");
+
+	demangle_function(out, symbol, n, full);
+	if (stub && !full && out->n - start <= DEMANGLE_MAX_OUT - 4)
+		buf_puts(out, "@plt");
 }

@@ -3,6 +3,9 @@
 
 #include "elf/dwarf.h"
 #include "elf/eh_frame.h"
+#include "elf/minidebug.h"
+#include "elf/pclntab.h"
+#include "elf/plt.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +20,7 @@
 #define HEAD_BYTES 4096			/* ELF header, program headers and, as linkers lay it out, the notes */
 #define NOTE_BYTES_MAX 65536
 #define LINK_BYTES_MAX 512
+#define STUB_BYTES_MAX (32ull << 20) /* of relocations and stubs of a program: 24 and 16 bytes each */
 
 struct loader {
 	struct elf_copy *copy;
@@ -60,10 +64,28 @@ static void load_notes(struct loader *l)
 			load(l, sh.sh_offset, sh.sh_size);
 }
 
+static void load_sections(struct loader *l, const char *const *names, uint64_t max)
+{
+	Elf64_Shdr sh;
+
+	for (; *names; names++)
+		if (elf_section_by_name(&l->copy->elf, *names, &sh) && sh.sh_size <= max)
+			load(l, sh.sh_offset, sh.sh_size);
+}
+
+/* Their data sections are read as well; those of other programs are large and of no use. */
+static bool is_go(const struct elf *elf)
+{
+	Elf64_Shdr sh;
+
+	return elf_section_by_name(elf, ".gopclntab", &sh) || elf_section_by_name(elf, ".go.buildinfo", &sh) ||
+	       elf_section_by_name(elf, ".note.go.buildid", &sh);
+}
+
 static void load_symbols(struct loader *l)
 {
 	const struct elf *elf = &l->copy->elf;
-	bool dynamic = false;
+	bool dynamic = false, full = false;
 	Elf64_Phdr ph;
 	Elf64_Shdr sh;
 
@@ -73,6 +95,13 @@ static void load_symbols(struct loader *l)
 		    (sh.sh_type == SHT_PROGBITS && !sh.sh_flags && sh.sh_size < LINK_BYTES_MAX))
 			load(l, sh.sh_offset, sh.sh_size);
 		dynamic |= sh.sh_type == SHT_DYNSYM;
+		full |= sh.sh_type == SHT_SYMTAB;
+	}
+	load_sections(l, plt_sections, STUB_BYTES_MAX);
+	if (!full) {
+		load_sections(l, (const char *const[]){MINIDEBUG_SECTION, NULL}, SYMBOLS_BYTES_MAX);
+		if (is_go(elf))
+			load_sections(l, pclntab_sections, SYMBOLS_BYTES_MAX);
 	}
 	/* Without section headers the dynamic symbols are somewhere in the segments, with a linker that is told so even in text. */
 	for (uint32_t i = 0; !dynamic && elf_segment(elf, i, &ph); i++)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -27,8 +28,13 @@ static int stat_known(int fd, struct stat *st)
 		.st_dev = makedev(x.stx_dev_major, x.stx_dev_minor),
 		.st_ino = x.stx_ino,
 		.st_mode = x.stx_mode,
+		.st_nlink = x.stx_nlink,
 		.st_uid = x.stx_uid,
+		.st_gid = x.stx_gid,
 		.st_size = x.stx_size,
+		.st_blksize = x.stx_blksize,
+		.st_blocks = x.stx_blocks,
+		.st_atim = {x.stx_atime.tv_sec, x.stx_atime.tv_nsec},
 		.st_mtim = {x.stx_mtime.tv_sec, x.stx_mtime.tv_nsec},
 		.st_ctim = {x.stx_ctime.tv_sec, x.stx_ctime.tv_nsec},
 	};
@@ -45,10 +51,10 @@ static int regular_only(int fd, struct stat *st)
 	return -EACCES;
 }
 
-int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st)
+static int find_in_root(int root_fd, const char *path, bool cached, int flags)
 {
 	struct open_how how = {
-		.flags = O_PATH | O_CLOEXEC,
+		.flags = O_PATH | O_CLOEXEC | flags,
 		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (cached ? RESOLVE_CACHED : 0),
 	};
 	int fd = -1;
@@ -59,14 +65,83 @@ int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *
 		if (fd < 0 && errno != EAGAIN)
 			break;
 	}
-	return regular_only(fd, st);
+	return fd < 0 ? -errno : fd;
+}
+
+static int find_below(const char *root, const char *path, bool cached, int flags)
+{
+	auto_close int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return dir < 0 ? -errno : find_in_root(dir, path, cached, flags);
+}
+
+int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st)
+{
+	int fd = find_in_root(root_fd, path, cached, 0);
+
+	return fd < 0 ? fd : regular_only(fd, st);
 }
 
 int foreign_find(const char *root, const char *path, bool cached, struct stat *st)
 {
-	auto_close int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = find_below(root, path, cached, 0);
 
-	return dir < 0 ? -errno : foreign_find_below(dir, path, cached, st);
+	return fd < 0 ? fd : regular_only(fd, st);
+}
+
+int foreign_find_dir(const char *root, const char *path)
+{
+	return find_below(root, path, true, O_DIRECTORY);
+}
+
+int foreign_find_in(int dir, const char *name, struct stat *st)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+
+	return regular_only(syscall(SYS_openat2, dir, name, &how, sizeof(how)), st);
+}
+
+/* "36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw": the number first, the type behind the dash. */
+bool foreign_mount_is_local(const char *mountinfo, uint64_t mount, bool *found)
+{
+	static const char *const remote[] = {"fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "coda", "lustre", "virtiofs", "autofs",
+					     "orangefs", "ocfs2", "gfs2", "gpfs", "beegfs", "pvfs"};
+
+	*found = false;
+	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n'), line += !!line) {
+		const char *type = strstr(line, " - "), *end = strchr(line, '\n');
+
+		if (strtoull(line, NULL, 10) != mount || !isdigit((unsigned char)*line) || !type || (end && type > end))
+			continue;
+		*found = true;
+		for (size_t i = 0; i < ARRAY_SIZE(remote); i++)
+			if (!strncmp(type + 3, remote[i], strlen(remote[i])))
+				return false;
+		return true;
+	}
+	return false;
+}
+
+bool foreign_is_local(int path_fd, int32_t pid)
+{
+	bool found = false, local = false;
+	struct statx sx;
+
+	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
+		return false;
+	/* Its own list lacks what lies above a chroot. */
+	for (int own = 0; own < 2 && !found; own++) {
+		auto_free char *path = own ? xstrdup("/proc/self/mountinfo") : xasprintf("/proc/%d/mountinfo", pid);
+		struct buf text = {0};
+
+		if (!file_read(path, MOUNTINFO_BYTES_MAX, &text) && text.v)
+			local = foreign_mount_is_local(text.v, sx.stx_mnt_id, &found);
+		buf_free(&text);
+	}
+	return local;
 }
 
 int foreign_find_link(const char *link, struct stat *st)

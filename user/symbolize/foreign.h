@@ -27,6 +27,17 @@ int foreign_find_link(const char *link, struct stat *st);
 bool foreign_is_prompt(int path_fd, const struct stat *st, int32_t pid);
 /* The same by the text of /proc/PID/mountinfo: is mount `id` there, and of a kind known to answer? Pure. */
 bool foreign_mount_is_prompt(const char *mountinfo, uint64_t id);
+/* An O_PATH descriptor of the directory at `path` below `root`; as with `cached` above. */
+int foreign_find_dir(const char *root, const char *path);
+/* The regular file `name` in the directory `dir` itself: through no link, and not one that is mounted there from elsewhere. */
+int foreign_find_in(int dir, const char *name, struct stat *st);
+/*
+ * Is the file or directory that process `pid` sees as this one on a file system of this machine? One of another, or of a process
+ * (FUSE), may take for ever to answer. What cannot be found out is not local. Asks /proc alone.
+ */
+bool foreign_is_local(int path_fd, int32_t pid);
+/* The same by the text of /proc/PID/mountinfo and the number of a mount; *found: it is listed. Pure. */
+bool foreign_mount_is_local(const char *mountinfo, uint64_t mount, bool *found);
 /* A descriptor to read from, of an O_PATH one, or a negative errno. */
 int foreign_open(int path_fd);
 

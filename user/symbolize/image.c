@@ -25,6 +25,8 @@ struct images {
 	size_t unused;
 	size_t pins;
 	uint64_t parsed_bytes, serial, slow;
+	uint64_t parsed_bytes_max;
+	unsigned round; /* see images_trim() */
 	void (*on_forget)(void *ctx, void *unwind);
 	void *on_forget_ctx;
 };
@@ -34,6 +36,7 @@ struct images *images_new(void)
 	struct images *all = xcalloc(1, sizeof(*all));
 
 	all->n_buckets = 256;
+	all->parsed_bytes_max = PARSED_BYTES_MAX;
 	all->buckets = xcalloc(all->n_buckets, sizeof(*all->buckets));
 	return all;
 }
@@ -324,12 +327,47 @@ uint64_t images_slow(const struct images *all)
 	return all->slow;
 }
 
+void images_limit(struct images *all, uint64_t bytes)
+{
+	all->parsed_bytes_max = bytes;
+}
+
+void image_used(const struct images *all, struct image *i)
+{
+	i->used = all->round;
+}
+
+void images_trim(struct images *all, unsigned rounds)
+{
+	for (size_t b = 0; b < all->n_buckets; b++)
+		for (struct image *i = all->buckets[b]; i; i = i->next)
+			if (i->parsed.bytes && all->round - i->used >= rounds) {
+				free_parsed(all, i);
+				i->level = IMAGE_UNREAD;
+			}
+	all->round++;
+}
+
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
 {
 	for (size_t s = 0; s < i->segments.n; s++)
 		if (elf_segment_vaddr(&i->segments.v[s], offset, ret))
 			return true;
 	return false;
+}
+
+bool image_mapping_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
+{
+	bool found = false;
+
+	for (size_t s = 0; s < i->segments.n; s++) {
+		const Elf64_Phdr *ph = &i->segments.v[s];
+
+		if (!(ph->p_flags & PF_X) || (found && (ph->p_offset & ~4095ull) != offset))
+			continue;
+		found |= elf_segment_mapped_vaddr(ph, offset, ret);
+	}
+	return found || image_vaddr(i, offset, ret);
 }
 
 int image_find_file(const struct image *i, const char *root)
@@ -382,8 +420,8 @@ void images_set_parsed(struct images *all, struct image *i, enum image_level lev
 	free_parsed(all, i);
 	i->parsed = *parsed;
 	all->parsed_bytes += parsed->size;
-	while (all->parsed_bytes > PARSED_BYTES_MAX && all->unused)
+	while (all->parsed_bytes > all->parsed_bytes_max && all->unused)
 		forget_oldest(all);
-	if (all->parsed_bytes > PARSED_BYTES_MAX)
+	if (all->parsed_bytes > all->parsed_bytes_max)
 		free_parsed(all, i);
 }

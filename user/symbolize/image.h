@@ -41,6 +41,7 @@ struct image {
 	enum image_level level;
 	struct parser_result parsed; /* `bytes` is NULL: no names */
 	struct frame_cache frames;
+	unsigned used; /* the round in which it was last met */
 	void *unwind; /* what the unwinder knows of it; set and read there */
 
 	struct image *next;	      /* with the same hash */
@@ -51,6 +52,16 @@ struct images; /* all that are in use, and the latest that were; opaque */
 
 struct images *images_new(void);
 void images_free(struct images *all); /* NULL is fine */
+
+/* What symbol tables may take together, in bytes. */
+void images_limit(struct images *all, uint64_t bytes);
+/*
+ * Ends a round, and forgets symbol tables that gave no name in the last `rounds` rounds, 0: all. They are read again when they
+ * are needed; what is read from files that are gone by then has no names.
+ */
+void images_trim(struct images *all, unsigned rounds);
+/* The image gives a name in this round. */
+void image_used(const struct images *all, struct image *i);
 
 /*
  * The image behind a mapping of process `pid`, with a reference for the caller; NULL when the file cannot be had or is not
@@ -63,6 +74,11 @@ void image_ref(struct image *i);
 /* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);
 
+/*
+ * The virtual address of a mapping's first byte, for a mapping of code from file offset `offset` on: of the executable segment that
+ * begins in this page, else of the one that holds it.
+ */
+bool image_mapping_vaddr(const struct image *i, uint64_t offset, uint64_t *ret);
 /* `fn` is given the `unwind` of each image that has one and is about to be freed. */
 void images_on_forget(struct images *all, void (*fn)(void *ctx, void *unwind), void *ctx);
 

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolize/kallsyms.h"
 
-#include "base/file.h"
-
 #include <ctype.h>
 #include <string.h>
-
-#define KALLSYMS_BYTES_MAX (256u << 20)
 
 static uint32_t add_text(struct kallsyms *k, const char *s)
 {
@@ -87,15 +83,6 @@ void kallsyms_parse(struct kallsyms *k, char *text)
 		if (!i || all.v[i].symbol.start != all.v[i - 1].symbol.start)
 			*vec_push(&k->symbols) = all.v[i].symbol;
 	vec_free(&all);
-}
-
-void kallsyms_read(struct kallsyms *k)
-{
-	struct buf text = {0};
-
-	if (!file_read("/proc/kallsyms", KALLSYMS_BYTES_MAX, &text) && text.v)
-		kallsyms_parse(k, text.v);
-	buf_free(&text);
 }
 
 const struct kernel_symbol *kallsyms_find(const struct kallsyms *k, uint64_t address)

@@ -25,7 +25,6 @@ struct kallsyms {
  * global one, then the shortest is taken. All addresses zero (kptr_restrict) give an empty table. Pure.
  */
 void kallsyms_parse(struct kallsyms *k, char *text);
-void kallsyms_read(struct kallsyms *k); /* /proc/kallsyms; empty when it cannot be read */
 /*
  * The symbol that covers `address`, or NULL. kallsyms has no sizes: a symbol ends at the next one, and the last before a
  * gap (module to module) reaches KALLSYMS_LAST_BYTES at most.

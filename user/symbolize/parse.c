@@ -17,7 +17,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-static const struct symbol_source *const sources[] = {&symtab_source, &debug_source, &dynsym_source};
+static const struct symbol_source *const sources[] = {&symtab_source, &debug_source,	&minidebug_source,
+						       &go_source,     &dynsym_source, &plt_source};
 
 #define INFLATED_BYTES_MAX (512ull << 20)
 #define CRC_BYTES_MAX (512ull << 20) /* a quarter of a second */

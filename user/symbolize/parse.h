@@ -60,7 +60,10 @@ struct symbol_source {
 };
 extern const struct symbol_source symtab_source; /* .symtab of the file itself */
 extern const struct symbol_source debug_source;	 /* .symtab of a separate debug file */
+extern const struct symbol_source minidebug_source; /* MiniDebugInfo within the file */
+extern const struct symbol_source go_source;	 /* what the Go runtime itself needs */
 extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
+extern const struct symbol_source plt_source;	 /* the linker's stubs, named by what they jump to */
 
 /* Was this program started as a parser process? Then main() does nothing but to return parse_main(). */
 bool parse_is_wanted(int argc, char **argv);

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Symbol tables: the file's own, those of its debug file, and what it exports. */
+/* Symbol tables: the file's own, those of its debug file, and what stands for them in a stripped one. */
+#include "elf/minidebug.h"
+#include "elf/pclntab.h"
+#include "elf/plt.h"
 #include "symbolize/parse.h"
 
 static bool load_symtab(struct symtab *t, const struct parse_input *in)
@@ -16,6 +19,27 @@ static bool load_debug(struct symtab *t, const struct parse_input *in)
 }
 
 const struct symbol_source debug_source = {"separate debug file", load_debug};
+
+static bool load_minidebug(struct symtab *t, const struct parse_input *in)
+{
+	return !in->n_answered && !minidebug_symbols(t, in->file);
+}
+
+const struct symbol_source minidebug_source = {".gnu_debugdata", load_minidebug};
+
+static bool load_go(struct symtab *t, const struct parse_input *in)
+{
+	return !in->n_answered && !pclntab_symbols(t, in->file);
+}
+
+const struct symbol_source go_source = {".gopclntab", load_go};
+
+static bool load_plt(struct symtab *t, const struct parse_input *in)
+{
+	return !plt_symbols(t, in->file);
+}
+
+const struct symbol_source plt_source = {".plt", load_plt};
 
 static bool load_dynsym(struct symtab *t, const struct parse_input *in)
 {

@@ -7,7 +7,8 @@
 #include "elf/symtab.h"
 #include "symbolize/demangle.h"
 #include "symbolize/image.h"
-#include "symbolize/kallsyms.h"
+#include "symbolize/jit.h"
+#include "symbolize/kernel_names.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -33,9 +34,9 @@ struct symbolizer {
 	uint64_t turn;		/* counts the calls of symbolize_names() */
 	VEC(uint32_t) named;	/* what each node of the profile `named_serial` has become, or UNRESOLVED */
 	uint64_t named_serial;
-	struct kallsyms kernel;
-	struct frame_cache kernel_frames;
-	bool kernel_read;
+	struct jits *jits;
+	struct kernel_names kernel;
+	struct frame_cache kernel_frames; /* of kernel.core */
 	struct symtab vdso; /* our own: the kernel gives every 64-bit process the same */
 	struct frame_cache vdso_frames;
 	bool vdso_read;
@@ -50,6 +51,7 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 	s->images = images_new();
 	s->digests = digests_new(s->images);
 	s->turn = 1;
+	s->jits = jits_new();
 	return s;
 }
 
@@ -69,12 +71,23 @@ void symbolizer_free(struct symbolizer *s)
 	vec_free(&s->met);
 	vec_free(&s->named);
 	images_free(s->images);
-	kallsyms_free(&s->kernel);
+	jits_free(s->jits);
+	kernel_names_free(&s->kernel);
 	symtab_free(&s->vdso);
 	vec_free(&s->kernel_frames.ids);
 	vec_free(&s->vdso_frames.ids);
 	buf_free(&s->name);
 	free(s);
+}
+
+void symbolizer_limit(struct symbolizer *s, uint64_t bytes)
+{
+	images_limit(s->images, bytes);
+}
+
+void symbolizer_trim(struct symbolizer *s, unsigned rounds)
+{
+	images_trim(s->images, rounds);
 }
 
 /* Memory without a file of its own; what runs there was made at run time. */
@@ -84,11 +97,29 @@ static bool is_anonymous(const struct mapping *m)
 	       !strcmp(m->path, "/anon_hugepage (deleted)");
 }
 
+/* Memory that only its process knows: a JIT compiler may have written what is in it, perhaps through a memfd. */
+static bool is_written_code(const struct mapping *m)
+{
+	return (is_anonymous(m) && (m->path[0] != '[' || !strncmp(m->path, "[anon:", 6) || !strcmp(m->path, "[heap]") ||
+				    !strcmp(m->path, "[stack]"))) ||
+	       !strncmp(m->path, "/memfd:", 7);
+}
+
 static void on_mapped(void *ctx, const struct process *p, struct mapping *m)
 {
 	struct symbolizer *s = ctx;
+	bool dump = jit_is_dump(m);
 
-	m->image = is_anonymous(m) ? NULL : images_open(s->images, p->pid, m);
+	m->image = is_anonymous(m) || dump ? NULL : images_open(s->images, p->pid, m);
+	if (dump || is_written_code(m))
+		jits_watch(s->jits, p, m);
+}
+
+static void on_forgotten(void *ctx, const struct process *p)
+{
+	struct symbolizer *s = ctx;
+
+	jits_forget(s->jits, p);
 }
 
 static void on_shared(void *ctx, struct mapping *m)
@@ -107,7 +138,7 @@ static void on_unmapped(void *ctx, struct mapping *m)
 
 struct process_hooks symbolizer_hooks(struct symbolizer *s)
 {
-	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s};
+	return (struct process_hooks){on_mapped, on_shared, on_unmapped, s, on_forgotten};
 }
 
 struct images *symbolizer_images(struct symbolizer *s)
@@ -168,6 +199,7 @@ static uint32_t raw_frame(struct symbolizer *s, struct profile *p, struct image 
 		*vec_push(&s->met) = (struct met){image, pid};
 	}
 	image->hits++;
+	image_used(s->images, image);
 	return image->raw_frame;
 }
 
@@ -213,6 +245,25 @@ static uint32_t unopened_frame(struct symbolizer *s, struct profile *p, const st
 	return frame;
 }
 
+/* Is it in no program or library, where only a compiler can know its name? */
+static bool may_be_compiled(const struct mapping *m)
+{
+	const struct image *i = m->image;
+
+	return i ? !i->segments.n : is_written_code(m);
+}
+
+/* The frame of code that a JIT compiler told of; false when none did. */
+static bool jit_frame(struct symbolizer *s, struct profile *p, const struct process *process, uint64_t address, uint64_t time,
+		      uint32_t *ret)
+{
+	const char *name = jits_find(s->jits, process, address, time);
+
+	if (name)
+		*ret = profile_frame(p, name, "[jit]", FRAME_JIT);
+	return name;
+}
+
 static uint32_t add_image(struct profile *p, const char *path, const uint8_t *build_id, size_t len)
 {
 	char hex[2 * sizeof(((struct image *)0)->build_id) + 1] = "";
@@ -248,6 +299,8 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 
 	if (!m)
 		frame = profile_frame(p, "[unknown]", "", FRAME_USER);
+	else if (may_be_compiled(m) && jit_frame(s, p, process, at, time, &frame))
+		return profile_node(p, parent, frame);
 	else if (m->image)
 		frame = raw_frame(s, p, m->image, process->pid);
 	else if (!strcmp(m->path, "[vdso]"))
@@ -257,24 +310,29 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 	return profile_node_at(p, parent, frame, m ? location_of(p, m, at) : 0);
 }
 
-uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, bool is_return_address)
+void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret)
 {
-	const struct kernel_symbol *symbol;
-	const char *module;
+	jits_counts(s->jits, ret);
+}
+
+void symbolizer_apply(struct symbolizer *s, const struct process_event *e)
+{
+	kernel_names_apply(&s->kernel, e);
+}
+
+uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
+			  bool is_return_address)
+{
+	struct kernel_name found;
 	uint32_t *id;
 
-	if (!s->kernel_read) {
-		kallsyms_read(&s->kernel);
-		s->kernel_read = true;
-	}
-	symbol = kallsyms_find(&s->kernel, address - is_return_address);
-	if (!symbol)
+	if (!kernel_names_find(&s->kernel, address - is_return_address, time, &found))
 		return profile_node(p, parent, profile_frame(p, "[kernel]", "[kernel]", FRAME_KERNEL));
-	id = cached(&s->kernel_frames, p, symbol - s->kernel.symbols.v, s->kernel.symbols.n);
-	if (!*id) {
-		module = s->kernel.text.v + symbol->module;
-		*id = symbol_frame(s, p, s->kernel.text.v + symbol->name, *module ? module : "[kernel]", FRAME_KERNEL) + 1;
-	}
+	if (!found.core)
+		return profile_node(p, parent, symbol_frame(s, p, found.name, *found.module ? found.module : "[kernel]", FRAME_KERNEL));
+	id = cached(&s->kernel_frames, p, found.core - s->kernel.core.symbols.v, s->kernel.core.symbols.n);
+	if (!*id)
+		*id = symbol_frame(s, p, found.name, "[kernel]", FRAME_KERNEL) + 1;
 	return profile_node(p, parent, *id - 1);
 }
 
