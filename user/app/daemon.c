@@ -429,7 +429,7 @@ static int start(struct daemon *d, struct error *err)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
 	struct sampler_options so = {
 		.hz = d->config.frequency, .kernel = true, .user = true, .max_map_bytes = d->config.map_limit};
-	const struct symbolizer_options names = {.patience_ns = NS_PER_SEC}; /* the logs have room for longer */
+	const struct symbolizer_options names = {.patience_ns = NS_PER_SEC / 5}; /* windows end on time; the logs have room for longer */
 	int ret;
 
 	d->lock = state_dir_open(d->config.state_dir, err);

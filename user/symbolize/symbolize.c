@@ -375,7 +375,8 @@ static bool digest(struct symbolizer *s, uint64_t until, bool only_hot)
 
 void symbolize_ahead(struct symbolizer *s)
 {
-	digest(s, clock_ns(CLOCK_MONOTONIC) + AHEAD_NS, true);
+	/* Symbols cost little; all that the debug information says is for what was sampled often, until the end. */
+	digest(s, clock_ns(CLOCK_MONOTONIC) + AHEAD_NS, s->options.all_debug_info);
 }
 
 /* Naming */
