@@ -48,6 +48,7 @@ int main(int argc, char **argv)
 {
 	unsigned windows = argc == 5 ? atoi(argv[2]) : 0, seconds = argc == 5 ? atoi(argv[3]) : 0;
 	struct sampler_options o = {.hz = argc == 5 ? atoi(argv[4]) : 0, .kernel = true, .user = true};
+	const struct symbolizer_options names = {.patience_ns = NS_PER_SEC};
 	struct store_status before, after;
 	struct error err = {0};
 	struct collector *c;
@@ -57,7 +58,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: record_history DIR WINDOWS SECONDS HZ\n");
 		return 2;
 	}
-	if (!(s = store_open(argv[1], STORE_WRITE, &err)) || !(c = collector_new(&o, &err)) || collector_start(c, &err))
+	if (!(s = store_open(argv[1], STORE_WRITE, &err)) || !(c = collector_new(&o, &names, &err)) || collector_start(c, &err))
 		fail(&err);
 	for (unsigned i = 0; i < windows; i++) {
 		struct profile *p;

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	buf_puts(&symbol, starts[data[0] % (sizeof(starts) / sizeof(starts[0]))]);
 	buf_add(&symbol, data + 1, size - 1);
 	buf_puts(&out, "x");
-	demangle(&out, symbol.v);
+	demangle(&out, symbol.v, false);
 	if (out.v[0] != 'x' || out.n > 1 + DEMANGLE_MAX_OUT || strlen(out.v) != out.n || (symbol.v[0] && out.n < 2))
 		abort();
 	buf_free(&symbol);

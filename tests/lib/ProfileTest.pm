@@ -10,7 +10,7 @@ use POSIX ':sys_wait_h';
 use Time::HiRes 'sleep';
 
 our @EXPORT = qw(profile_path program run_command start_command stop_command wait_command slurp spew folded accounting total
-	count_matching wait_for scratch need_root have flamegraph_pl);
+	count_matching parse_image wait_for scratch need_root have flamegraph_pl);
 
 my %running;    # children to end when the test ends
 
@@ -40,7 +40,7 @@ sub program {
 	my $source = "tests/programs/$name.c";
 	return $path if -e $path && -M $path <= -M $source && -M $path <= -M 'tests/programs/spin.h';
 	system('mkdir', '-p', $dir) == 0 or die "mkdir $dir";
-	my @flags_all = ('-O2', '-g', '-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer', '-fno-optimize-sibling-calls', '-pthread', @flags);
+	my @flags_all = ('-O2', '-fno-omit-frame-pointer', '-mno-omit-leaf-frame-pointer', '-fno-optimize-sibling-calls', '-pthread', @flags);
 	system('gcc', @flags_all, '-o', "$path.$$", $source) == 0 or die "cannot build $source";
 	rename("$path.$$", $path) or die "rename $path: $!";
 	return $path;
@@ -98,6 +98,23 @@ sub stop_command {
 	waitpid($pid, 0);
 	delete $running{$pid};
 	return $?;
+}
+
+# What a parser process makes of a file, with debug information (user/symbolize/parse.h): the bytes of an image file, or undef.
+sub parse_image {
+	my ($file) = @_;
+	my $dir = scratch();
+	spew("$dir/request", pack('L<L<a20L<', 1, 0, '', 0));
+	my $pid = fork() // die "fork: $!";
+	if (!$pid) {
+		POSIX::close($_) for 0 .. 5;
+		# In the order of the descriptors: request, result, nothing, file, two roots.
+		POSIX::open(@$_) for ["$dir/request", POSIX::O_RDONLY()], ["$dir/image", POSIX::O_WRONLY() | POSIX::O_CREAT(), 0600],
+			['/dev/null', POSIX::O_RDWR()], [$file, POSIX::O_RDONLY()], ['/', POSIX::O_RDONLY()], ['/', POSIX::O_RDONLY()];
+		exec { profile_path() } profile_path(), '--parse-image' or POSIX::_exit(127);
+	}
+	waitpid($pid, 0);
+	return $? ? undef : slurp("$dir/image");
 }
 
 # Waits for a command to end by itself: its exit status, or 128 + signal.

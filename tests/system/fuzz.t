@@ -21,6 +21,28 @@ sub make_elf_seeds {
 	}
 	system('objcopy', "--add-gnu-debuglink=$seeds/object", "$seeds/program") == 0 or die 'objcopy';
 }
+# DWARF of several versions and shapes, with functions that were expanded into others.
+sub make_debug_info_seeds {
+	my ($seeds) = @_;
+	spew("$dir/inline.c", "#define INLINE static inline __attribute__((always_inline))\nINLINE int helper(int x) { return x * 3; }\n"
+		. "INLINE int twice(int x) { return helper(x) + helper(x + 1); }\nint exported(int x) { return twice(x) + 1; }\n"
+		. "void _start(void) { for (;;) exported(2); }\n");
+	for my $flags ('-gdwarf-5', '-gdwarf-4', '-gdwarf-3', '-gdwarf-2 -gstrict-dwarf', '-gdwarf-5 -gz=zlib', '-gdwarf-5 -gsplit-dwarf',
+		'-gdwarf-5 -fdebug-types-section') {
+		my $name = $flags =~ s/[^\w]+/_/gr;
+		system('gcc', '-O1', '-nostdlib', '-static', split(/ /, $flags), '-o', "$seeds/$name", "$dir/inline.c") == 0
+			or die "cannot build a seed: $flags";
+	}
+}
+# What a parser makes of some of these.
+sub make_image_file_seeds {
+	my ($seeds) = @_;
+	make_debug_info_seeds($dir);
+	for my $file ('_gdwarf_5', '_gdwarf_4') {
+		my $image = parse_image("$dir/$file");
+		ok(defined $image && length($image) > 200, 'a seed for image files') && spew("$seeds/$file", $image);
+	}
+}
 
 # A table with a rule of each kind, two mappings, registers, and a stack of addresses in them.
 sub make_unwind_seeds {

@@ -25,7 +25,7 @@ sub build {
 
 sub share { my ($pattern, @lines) = @_; return count_matching($pattern, @lines) / (total(@lines) || 1) }
 
-my @flags = ('-O2', '-g', '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls', '-Itests/programs');
+my @flags = ('-O2', '-fno-omit-frame-pointer', '-fno-optimize-sibling-calls', '-Itests/programs');
 {
 	my $no_pie = build("$dir/fixed", 'gcc', @flags, '-no-pie', '-static', '-o', "$dir/fixed", 'tests/programs/split.c');
 	cmp_ok(share(qr/;main;work;leaf_(seventy|thirty)$/, profile_of($no_pie, 1)), '>', 0.9, 'static, fixed address (ET_EXEC)');

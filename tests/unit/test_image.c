@@ -21,7 +21,9 @@
 
 #include "base/file.h"
 #include "elf/elf.h"
-#include "symbolize/image.h"
+#include "symbolize/digest.h"
+#include "symbolize/parse.h"
+#include "symbolize/foreign.h"
 
 #define NOBODY 0x3FFFFFFF /* above the highest pid there can be: a process that is gone */
 
@@ -129,14 +131,24 @@ static uint64_t symbol_value(const struct mapped *f, const char *name)
 	return value;
 }
 
+/* With a parser process, which this program is as well. */
+static void digest(struct images *all, struct image *i, const char *root)
+{
+	struct digests *d = digests_new(all);
+
+	assert_true(digests_start(d, i, IMAGE_DEBUG_INFO, root));
+	assert_true(digests_run(d, UINT64_MAX));
+	assert_int_equal(digests_counts(d).died, 0);
+	assert_int_equal(digests_counts(d).overran, 0);
+	digests_free(d);
+}
+
 static const char *name_at(const struct image *i, uint64_t vaddr)
 {
-	const struct symbol *s;
+	struct image_frame frames[8];
+	size_t n = i->parsed.bytes ? image_file_find(&i->parsed.file, vaddr, frames, 8) : 0;
 
-	for (size_t t = 0; t < i->n_tables; t++)
-		if ((s = symtab_find(&i->tables[t].symtab, vaddr)))
-			return i->tables[t].symtab.names.v + s->name;
-	return "(none)";
+	return n ? frames[n - 1].name : "(none)";
 }
 
 static bool has_map_files(void)
@@ -175,7 +187,7 @@ static void deleted_file_through_its_mapping(void **state)
 	/* The process is gone before anybody asks for names. */
 	munmap(f.at, f.size);
 	f.size = 0;
-	images_load_symbols(all, i, NULL);
+	digest(all, i, NULL);
 	assert_string_equal(name_at(i, hidden), "hidden");
 	images_release(all, i);
 	images_free(all);
@@ -267,8 +279,8 @@ static void text_file_has_no_addresses(void **state)
 	map(&f, "fixture.c");
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
-	images_load_symbols(all, i, NULL);
-	assert_int_equal(i->n_tables, 0);
+	digest(all, i, NULL);
+	assert_null(i->parsed.bytes);
 	assert_false(image_vaddr(i, 0, &vaddr));
 	images_release(all, i);
 	images_free(all);
@@ -287,8 +299,8 @@ static void cut_after_it_was_opened(void **state)
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
 	assert_int_equal(truncate(f.m.path, 100), 0);
-	images_load_symbols(all, i, NULL);
-	assert_int_equal(i->n_tables, 0);
+	digest(all, i, NULL);
+	assert_null(i->parsed.bytes);
 	images_release(all, i);
 	images_free(all);
 	unmap(&f);
@@ -307,14 +319,14 @@ static void rewritten_in_place(void **state)
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
 	assert_true(shell("cat without_id.so > inplace.so"));
-	images_load_symbols(all, i, NULL);
-	assert_int_equal(i->n_tables, 0);
+	digest(all, i, NULL);
+	assert_null(i->parsed.bytes);
 	/* Mapped anew it is another image. */
 	again = images_open(all, NOBODY, &f.m);
 	assert_non_null(again);
 	assert_ptr_not_equal(again, i);
-	images_load_symbols(all, again, NULL);
-	assert_true(again->n_tables > 0);
+	digest(all, again, NULL);
+	assert_non_null(again->parsed.bytes);
 	images_release(all, i);
 	images_release(all, again);
 	images_free(all);
@@ -334,7 +346,7 @@ static void deleted_after_it_was_opened(void **state)
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
 	assert_int_equal(unlink(f.m.path), 0);
-	images_load_symbols(all, i, NULL);
+	digest(all, i, NULL);
 	assert_string_equal(name_at(i, symbol_value(&f, "hidden")), "hidden");
 	images_release(all, i);
 	images_free(all);
@@ -406,7 +418,7 @@ static void one_image_a_file(void **state)
 	b = images_open(all, NOBODY, &f.m);
 	assert_ptr_equal(a, b);
 	assert_int_equal(open_files(), before + 1);
-	images_load_symbols(all, b, NULL);
+	digest(all, b, NULL);
 	assert_int_equal(open_files(), before);
 	assert_string_equal(name_at(b, symbol_value(&f, "hidden")), "hidden");
 	images_release(all, b);
@@ -443,7 +455,7 @@ static void more_files_than_descriptors(void **state)
 	assert_int_equal(pinned, 32); /* half of those we may have */
 	assert_int_equal(unlink(f.m.path), 0);
 	for (int i = 0; i < 600; i++) {
-		images_load_symbols(all, images[i], NULL);
+		digest(all, images[i], NULL);
 		assert_string_equal(name_at(images[i], hidden), i == 599 ? "(none)" : "hidden");
 		images_release(all, images[i]);
 	}
@@ -463,7 +475,7 @@ static void check_stripped(const char *name, const char *root, uint64_t vaddr, c
 	map(&f, name);
 	i = images_open(all, NOBODY, &f.m);
 	assert_non_null(i);
-	images_load_symbols(all, i, root);
+	digest(all, i, root);
 	if (strcmp(name_at(i, vaddr), expected))
 		fail_msg("%s: %s, not %s", name, name_at(i, vaddr), expected);
 	images_release(all, i);
@@ -541,6 +553,27 @@ static void debug_file_by_build_id(void **state)
 	buf_free(&id);
 }
 
+static void file_systems_that_may_not_answer(void **state)
+{
+	static const char mounts[] = "23 28 0:21 / /proc rw,nosuid shared:12 - proc proc rw\n"
+				     "28 1 254:1 / / rw,relatime shared:1 - ext4 /dev/vda1 rw\n"
+				     "130 28 0:44 / /home/a\\040-\\040ext4 rw - fuse.sshfs a@b:/ - ext4 rw\n"
+				     "13 28 0:45 / /net rw shared:3 master:4 - nfs4 server:/x rw\n"
+				     "31 28 0:46 / /tmp rw - tmpfs tmpfs rw\n"
+				     "32 28 0:47 / /x rw - tmpfs2 x rw\n"
+				     "33 28 0:48 / /broken rw\n";
+
+	assert_true(foreign_mount_is_prompt(mounts, 28));
+	assert_true(foreign_mount_is_prompt(mounts, 31));
+	assert_false(foreign_mount_is_prompt(mounts, 13));
+	assert_false(foreign_mount_is_prompt(mounts, 130));
+	assert_false(foreign_mount_is_prompt(mounts, 32));
+	assert_false(foreign_mount_is_prompt(mounts, 33));
+	assert_false(foreign_mount_is_prompt(mounts, 3)); /* not the end of 13 */
+	assert_false(foreign_mount_is_prompt(mounts, 1));
+	assert_false(foreign_mount_is_prompt("", 1));
+}
+
 static void names_of_paths(void **state)
 {
 	static const char *const cases[][2] = {
@@ -555,8 +588,10 @@ static void names_of_paths(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (parse_is_wanted(argc, argv))
+		return parse_main();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deleted_file_through_its_mapping),
 		cmocka_unit_test(mapping_of_another_file),
@@ -572,6 +607,7 @@ int main(void)
 		cmocka_unit_test(more_files_than_descriptors),
 		cmocka_unit_test(debug_link),
 		cmocka_unit_test(debug_file_by_build_id),
+		cmocka_unit_test(file_systems_that_may_not_answer),
 		cmocka_unit_test(names_of_paths),
 	};
 

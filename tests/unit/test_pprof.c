@@ -80,7 +80,7 @@ static uint64_t get(struct reader r, unsigned n)
 static struct decoded {
 	char strings[MAX][300];
 	uint64_t n_strings;
-	uint64_t function_name[MAX], location_function[MAX], location_mapping[MAX], mapping_file[MAX];
+	uint64_t function_name[MAX], function_file[MAX], location_function[MAX], location_mapping[MAX], mapping_file[MAX];
 	uint64_t n_functions, n_locations, n_mappings;
 	uint64_t sample_type[2][2], n_sample_types, period_type[2], period, time, duration, comment;
 	struct buf samples; /* one line a sample: "leaf<...<root VALUES key=value" */
@@ -125,6 +125,7 @@ static void decode_tables(struct reader r)
 		case 5:
 			assert_int_equal(get(inside(&f), 1), ++d.n_functions);
 			d.function_name[d.n_functions] = get(inside(&f), 2);
+			d.function_file[d.n_functions] = get(inside(&f), 4);
 			assert_int_equal(get(inside(&f), 3), get(inside(&f), 2));
 			break;
 		case 6:
@@ -283,6 +284,23 @@ static void test_views(void **state)
 	profile_free(p);
 }
 
+static void test_source_files(void **state)
+{
+	struct profile *p = profile_new();
+	uint32_t image = profile_image(p, "/bin/x", ""), file = strings_add(p->strings, "/src/x.c");
+	uint32_t known = profile_frame(p, "known", "x", FRAME_USER), unknown = profile_frame(p, "unknown", "x", FRAME_USER);
+	uint32_t node = profile_node_at(p, 0, known, profile_location(p, image, 1));
+
+	profile_node_at(p, 0, known, profile_location_in(p, image, 2, file, 7));
+	node = profile_node_at(p, node, unknown, profile_location(p, image, 3));
+	profile_add(p, profile_thread(p, profile_process(p, 1, 0, "x"), 1, "x"), node, 1);
+	write_and_decode(p, &all);
+	assert_string_equal(text(d.function_name[1]), "known");
+	assert_string_equal(text(d.function_file[1]), "/src/x.c");
+	assert_int_equal(d.function_file[2], 0);
+	profile_free(p);
+}
+
 /* From folded stacks neither process nor period is known: a second value would be a guess. */
 static void test_folded_input(void **state)
 {
@@ -349,7 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_views),
-		cmocka_unit_test(test_folded_input),
+		cmocka_unit_test(test_source_files), cmocka_unit_test(test_folded_input),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_foreign_bytes),
 		cmocka_unit_test(test_large),

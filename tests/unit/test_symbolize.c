@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "process/process.h"
+#include "symbolize/parse.h"
 #include "symbolize/symbolize.h"
 
 struct fixture {
@@ -29,11 +30,12 @@ struct fixture {
 
 static int set_up(void **state)
 {
+	const struct symbolizer_options options = {.all_debug_info = true, .patience_ns = 60 * NS_PER_SEC};
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	struct process_hooks hooks;
 
 	f->code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	f->symbolizer = symbolizer_new();
+	f->symbolizer = symbolizer_new(&options);
 	hooks = symbolizer_hooks(f->symbolizer);
 	f->table = process_table_new(&hooks);
 	f->profile = profile_new();
@@ -57,9 +59,21 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static const struct profile_frame *frame_of(struct fixture *f, uint64_t address, bool is_return_address)
+/* The stack that one address makes, named: its leaf. */
+static uint32_t stack_of(struct fixture *f, uint64_t address, bool is_return_address)
 {
 	uint32_t node = symbolize_user(f->symbolizer, f->profile, 0, f->self, address, f->now, is_return_address);
+
+	profile_clear(f->profile);
+	profile_add(f->profile, profile_thread(f->profile, profile_process(f->profile, 1, 1, "x"), 1, "x"), node, 1);
+	symbolize_names(f->symbolizer, f->profile);
+	assert_int_equal(f->profile->samples.n, 1);
+	return f->profile->samples.v[0].node;
+}
+
+static const struct profile_frame *frame_of(struct fixture *f, uint64_t address, bool is_return_address)
+{
+	uint32_t node = stack_of(f, address, is_return_address);
 
 	assert_int_equal(f->profile->nodes.v[node].parent, 0);
 	return &f->profile->frames.v[f->profile->nodes.v[node].frame];
@@ -99,6 +113,75 @@ static void own_functions(void **state)
 	/* The call is before its return address: after one that ends a function, that is the function before. */
 	assert_string_equal(name_of(f, high + 1, true), high == second ? "second_of_pair" : "first_of_pair");
 	assert_string_not_equal(name_of(f, high, true), high == second ? "second_of_pair" : "first_of_pair");
+}
+
+/* Two functions expanded into a third, each in a line of its own. */
+__attribute__((always_inline)) static inline int innermost(volatile int *x)
+{
+	return *x * 3;
+}
+
+__attribute__((always_inline)) static inline int middle(volatile int *x)
+{
+	return innermost(x) + 1;
+}
+
+__attribute__((noinline, used)) static int with_inlines(volatile int *x)
+{
+	return middle(x) - 2;
+}
+
+static void assert_frame(struct fixture *f, uint32_t node, const char *name, enum frame_kind kind, int line)
+{
+	const struct profile *p = f->profile;
+	const struct profile_frame *frame = &p->frames.v[p->nodes.v[node].frame];
+	const struct profile_location *l = &p->locations.v[p->nodes.v[node].location];
+	const char *file = strings_get(p->strings, l->file);
+	size_t n = strlen(file), m = strlen(__FILE__);
+
+	assert_string_equal(strings_get(p->strings, frame->name), name);
+	assert_int_equal(frame->kind, kind);
+	assert_int_equal(l->line, line);
+	assert_true(n >= m && !strcmp(file + n - m, __FILE__));
+}
+
+static int line_of(const char *text)
+{
+	char line[512];
+	int n = 0;
+	FILE *source = fopen(__FILE__, "r");
+
+	assert_non_null(source);
+	while (fgets(line, sizeof(line), source) && ++n && !strstr(line, text))
+		;
+	fclose(source);
+	return n;
+}
+
+static void inlined_functions(void **state)
+{
+	struct fixture *f = *state;
+	bool found = false;
+
+	if (access(__FILE__, R_OK)) {
+		print_message("# skipped: this test's source is not at hand\n");
+		skip();
+	}
+	/* Somewhere in the function is the code of the innermost one. */
+	for (uint64_t address = (uintptr_t)with_inlines; !found && address < (uintptr_t)with_inlines + 64; address++) {
+		uint32_t leaf = stack_of(f, address, false), parent = f->profile->nodes.v[leaf].parent;
+		const struct profile_frame *frame = &f->profile->frames.v[f->profile->nodes.v[leaf].frame];
+
+		if (strcmp(strings_get(f->profile->strings, frame->name), "innermost"))
+			continue;
+		found = true;
+		assert_frame(f, leaf, "innermost", FRAME_INLINE, line_of("return *x * 3"));
+		assert_frame(f, parent, "middle", FRAME_INLINE, line_of("return innermost(x) + 1"));
+		parent = f->profile->nodes.v[parent].parent;
+		assert_frame(f, parent, "with_inlines", FRAME_USER, line_of("return middle(x) - 2"));
+		assert_int_equal(f->profile->nodes.v[parent].parent, 0);
+	}
+	assert_true(found);
 }
 
 static void library_function(void **state)
@@ -211,10 +294,13 @@ static void kernel_addresses(void **state)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	if (parse_is_wanted(argc, argv))
+		return parse_main();
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(own_functions, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(inlined_functions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(library_function, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(vdso_function, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_has_no_name, set_up, tear_down),

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #define WATCH_PAUSE_NS (5 * NS_PER_MS) /* between two looks at the side-band: bounds our cost under a storm of execs */
+#define PARSERS_NS (60 * NS_PER_SEC) /* what of the files is not read after this time has no names */
 #define MAX_FOLLOWED 65536 /* processes of a command that are alive at one time; above it, told as a warning */
 
 struct run {
@@ -126,9 +127,14 @@ static int start(struct run *r, struct error *err)
 		.kernel = !o->user_only,
 		.user = !o->kernel_only,
 	};
+	struct symbolizer_options names = {
+		.full_names = o->full_names,
+		.all_debug_info = true,
+		.patience_ns = PARSERS_NS,
+	};
 	int ret;
 
-	r->collector = collector_new(&so, err);
+	r->collector = collector_new(&so, &names, err);
 	if (!r->collector)
 		return err->code;
 	ret = add_targets(r, err);
@@ -222,6 +228,19 @@ static void loop(struct run *r)
 		fputs("\r\033[K", stderr);
 }
 
+/* What names cost, and where they are missing. */
+static void tell_parsers(const struct run *r)
+{
+	const struct digest_counts c = collector_parsers(r->collector);
+	struct buf text = {0};
+
+	digest_counts_print(&text, &c);
+	log_debug("names: %s", text.v);
+	if (c.died || c.overran)
+		log_warn("some names are missing: %s; -v tells of which files", text.v);
+	buf_free(&text);
+}
+
 /* Names that are missing for a reason that the user can see no other way. */
 static void warn_of_jits(const struct run *r)
 {
@@ -249,6 +268,7 @@ static int finish(struct run *r, struct error *err)
 	collector_stop(r->collector);
 	p->command = title(r);
 	ret = results_write(p, &r->options, r->name, r->pid, &written, err);
+	tell_parsers(r);
 	if (!ret && collector_targets_lost(r->collector))
 		log_warn("%llu child processes were not followed: more than %d were alive at one time",
 			 (unsigned long long)collector_targets_lost(r->collector), MAX_FOLLOWED);

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "kernel/sideband.h"
 #include "process/proc.h"
-#include "symbolize/symbolize.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,14 +32,14 @@ struct collector {
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
-struct collector *collector_new(const struct sampler_options *o, struct error *err)
+struct collector *collector_new(const struct sampler_options *o, const struct symbolizer_options *names, struct error *err)
 {
 	struct collector *c = xcalloc(1, sizeof(*c));
 	struct process_hooks hooks;
 
 	c->whole_system = !o->only_targets || o->follow_children;
 	c->profile = profile_new();
-	c->symbolizer = symbolizer_new();
+	c->symbolizer = symbolizer_new(names);
 	hooks = symbolizer_hooks(c->symbolizer);
 	c->processes = process_table_new(&hooks);
 	c->labeler = labeler_new();
@@ -321,6 +320,7 @@ void collector_turn(struct collector *c)
 
 	sampler_flip(c->sampler);
 	take(c, now);
+	symbolize_ahead(c->symbolizer);
 }
 
 void collector_cut(struct collector *c)
@@ -330,6 +330,7 @@ void collector_cut(struct collector *c)
 	sampler_cut(c->sampler);
 	c->profile->end_ns = clock_ns(CLOCK_REALTIME);
 	take(c, now);
+	symbolize_names(c->symbolizer, c->profile);
 	sampler_accounting(c->sampler, &c->profile->accounting);
 }
 
@@ -392,6 +393,11 @@ struct profile *collector_profile(struct collector *c)
 struct process *collector_process(struct collector *c, int32_t pid)
 {
 	return process_table_find(c->processes, pid, 0, clock_ns(CLOCK_MONOTONIC));
+}
+
+struct digest_counts collector_parsers(const struct collector *c)
+{
+	return symbolizer_counts(c->symbolizer);
 }
 
 uint64_t collector_targets_lost(const struct collector *c)

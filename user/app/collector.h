@@ -10,12 +10,13 @@
 #include "kernel/sampler.h"
 #include "process/process.h"
 #include "profile/profile.h"
+#include "symbolize/symbolize.h"
 #include "symbolize/jit.h"
 
 struct collector; /* opaque */
 
 /* Opens everything; nothing is sampled yet. NULL with one sentence in `err`. */
-struct collector *collector_new(const struct sampler_options *o, struct error *err);
+struct collector *collector_new(const struct sampler_options *o, const struct symbolizer_options *names, struct error *err);
 void collector_free(struct collector *c); /* NULL is fine */
 
 /*
@@ -47,6 +48,7 @@ int collector_sideband_fd(const struct collector *c); /* polls readable when col
 uint64_t collector_interval_ns(const struct collector *c);
 struct profile *collector_profile(struct collector *c); /* owned by the collector */
 struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
+struct digest_counts collector_parsers(const struct collector *c); /* what names cost, and where there are none */
 uint64_t collector_targets_lost(const struct collector *c);
 /* What was lost of the names that JIT compilers wrote. */
 void collector_jit_counts(const struct collector *c, struct jit_counts *ret);

@@ -429,6 +429,7 @@ static int start(struct daemon *d, struct error *err)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
 	struct sampler_options so = {
 		.hz = d->config.frequency, .kernel = true, .user = true, .max_map_bytes = d->config.map_limit};
+	const struct symbolizer_options names = {.patience_ns = NS_PER_SEC / 5}; /* windows end on time; the logs have room for longer */
 	int ret;
 
 	d->lock = state_dir_open(d->config.state_dir, err);
@@ -437,7 +438,7 @@ static int start(struct daemon *d, struct error *err)
 	if (!ret && d->config.history && !(d->store = store_open(d->config.state_dir, STORE_WRITE, err)))
 		ret = err->code;
 	loop_raise_file_limit();
-	if (!ret && !(d->collector = collector_new(&so, err)))
+	if (!ret && !(d->collector = collector_new(&so, &names, err)))
 		ret = err->code;
 	ret = ret ? ret : loop_add_sideband(&d->loop, collector_sideband_fd(d->collector));
 	ret = ret ? ret : collector_start(d->collector, err);

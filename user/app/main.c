@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "symbolize/parse.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -65,6 +66,8 @@ int main(int argc, char **argv)
 	const struct command *c = find(word);
 	int status;
 
+	if (parse_is_wanted(argc, argv))
+		return parse_main();
 	occupy_closed_streams();
 	if (c && argc > 2 && !strcmp(argv[2], "--help"))
 		status = help(word);

@@ -31,6 +31,7 @@ const char record_help[] =
 	"  -U, --user                only user frames\n"
 	"  -K, --kernel              only kernel frames\n"
 	"      --no-inline           do not expand inlined functions\n"
+	"      --full-names          keep hashes and suffixes that change with each build\n"
 	"      --static              flame graphs as still pictures, without script\n"
 	VIEW_HELP
 	"  -q, --quiet               no progress line, no summary\n"
@@ -42,7 +43,7 @@ const char record_help[] =
 
 #define FREQUENCY_MAX 20000 /* at some us a sample: beyond, sampling takes most of every CPU, and -d 1 lasts 17 s */
 
-enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_STATIC };
+enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_FULL_NAMES, OPT_STATIC };
 
 static const struct option long_options[] = {
 	{"pid", required_argument, NULL, 'p'},
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
 	{"user", no_argument, NULL, 'U'},
 	{"kernel", no_argument, NULL, 'K'},
 	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
+	{"full-names", no_argument, NULL, OPT_FULL_NAMES},
 	{"static", no_argument, NULL, OPT_STATIC},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
@@ -178,6 +180,9 @@ static int parse_option(struct record_options *o, int c, char **argv)
 		return 0;
 	case OPT_NO_INLINE:
 		o->no_inline = true;
+		return 0;
+	case OPT_FULL_NAMES:
+		o->full_names = true;
 		return 0;
 	case OPT_STATIC:
 		o->no_script = true;

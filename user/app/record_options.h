@@ -17,7 +17,7 @@ struct record_options {
 	VEC(const char *) outputs; /* "-": folded on stdout */
 	const char *per_process; /* directory, or NULL */
 	struct patterns *patterns; /* of the view; NULL: none */
-	bool threads, pid_roots, user_only, kernel_only, no_inline, no_script, quiet, verbose;
+	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, no_script, quiet, verbose;
 };
 
 /* Returns 0, or an exit status after telling the user what is wrong. */

@@ -23,6 +23,7 @@ struct pprof {
 	struct view_stacks *stacks;
 	struct buf out;
 	struct buf scratch;
+	uint32_t *files;	 /* of each profile frame: its source file, a string of the profile */
 	struct strings *pool;    /* pprof's own string table; id 0 is "" there too */
 	uint32_t *location;      /* of each profile frame: its location's and function's id, 0: none yet */
 	uint32_t *mapping;       /* of each profile string that names a binary: its mapping's id, 0: none yet */
@@ -148,7 +149,7 @@ static void mapping(struct pprof *w, uint32_t id)
 	message(&w->out, 3, &m);
 }
 
-/* Location { id = 1, mapping_id = 2, line = 4 { function_id = 1 } } and Function { id = 1, name = 2, system_name = 3 } */
+/* Location { id = 1, mapping_id = 2, line = 4 { function_id = 1 } } and Function { id = 1, name = 2, system_name = 3, filename = 4 } */
 static void location(struct pprof *w, uint32_t id)
 {
 	const struct profile_frame *f = &w->p->frames.v[w->frames.v[id - 1]];
@@ -164,6 +165,8 @@ static void location(struct pprof *w, uint32_t id)
 	number(&m, 1, id);
 	number(&m, 2, name);
 	number(&m, 3, name);
+	if (w->files[w->frames.v[id - 1]])
+		number(&m, 4, string(w, strings_get(w->p->strings, w->files[w->frames.v[id - 1]])));
 	message(&w->out, 5, &m);
 }
 
@@ -237,6 +240,7 @@ static int write_pprof(struct buf *out, const struct profile *p, const struct vi
 	struct pprof w = {.p = p, .view = view, .stacks = view_stacks_new(p, view), .pool = strings_new()};
 	int ret;
 
+	w.files = profile_frame_files(p);
 	w.location = xcalloc(p->frames.n + 1, sizeof(*w.location));
 	w.mapping = xcalloc(strings_count(p->strings), sizeof(*w.mapping));
 	write_profile(&w);
@@ -244,6 +248,7 @@ static int write_pprof(struct buf *out, const struct profile *p, const struct vi
 	if (ret)
 		error_set(err, ret, "cannot compress the profile: %s", strerror(-ret));
 	strings_free(w.pool);
+	free(w.files);
 	free(w.location);
 	free(w.mapping);
 	vec_free(&w.frames);

@@ -9,13 +9,15 @@
 
 static void frames(struct buf *out, const struct profile *p)
 {
+	auto_free uint32_t *files = profile_frame_files(p);
+
 	buf_puts(out, "\"shared\":{\"frames\":[");
 	for (size_t i = 0; i < p->frames.n; i++) {
 		buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
 		text_json(out, strings_get(p->strings, p->frames.v[i].name));
-		if (p->frames.v[i].binary) {
+		if (files[i] || p->frames.v[i].binary) {
 			buf_puts(out, ",\"file\":");
-			text_json(out, strings_get(p->strings, p->frames.v[i].binary));
+			text_json(out, strings_get(p->strings, files[i] ? files[i] : p->frames.v[i].binary));
 		}
 		buf_putc(out, '}');
 	}

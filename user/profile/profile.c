@@ -19,7 +19,7 @@ static bool same_location(const void *ctx, uint32_t id, const void *key)
 {
 	const struct profile_location *a = &((const struct profile *)ctx)->locations.v[id], *b = key;
 
-	return a->image == b->image && a->offset == b->offset;
+	return a->image == b->image && a->offset == b->offset && a->file == b->file && a->line == b->line;
 }
 
 static bool same_node(const void *ctx, uint32_t id, const void *key)
@@ -119,11 +119,17 @@ uint32_t profile_image(struct profile *p, const char *path, const char *build_id
 	return FIND_OR_ADD(p, images, image_table, hash_mix(hash_mix(5, i.path), i.build_id), same_image, &i);
 }
 
+uint32_t profile_location_in(struct profile *p, uint32_t image, uint64_t offset, uint32_t file, uint32_t line)
+{
+	struct profile_location l = {image, offset, file, line};
+	uint64_t hash = hash_mix(hash_mix(hash_mix(6, image), offset), (uint64_t)file << 32 | line);
+
+	return FIND_OR_ADD(p, locations, location_table, hash, same_location, &l);
+}
+
 uint32_t profile_location(struct profile *p, uint32_t image, uint64_t offset)
 {
-	struct profile_location l = {image, offset};
-
-	return FIND_OR_ADD(p, locations, location_table, hash_mix(hash_mix(6, image), offset), same_location, &l);
+	return profile_location_in(p, image, offset, 0, 0);
 }
 
 uint32_t profile_node_at(struct profile *p, uint32_t parent, uint32_t frame, uint32_t location)
@@ -171,11 +177,33 @@ void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t cou
 	p->samples.v[id].count += count;
 }
 
+void profile_move_samples(struct profile *p, const uint32_t *to)
+{
+	__typeof__(p->samples) old = p->samples;
+
+	p->samples.v = NULL;
+	p->samples.n = p->samples.cap = 0;
+	table_free(&p->sample_table);
+	for (size_t i = 0; i < old.n; i++)
+		profile_add(p, old.v[i].thread, to[old.v[i].node], old.v[i].count);
+	vec_free(&old);
+}
+
 void profile_clear(struct profile *p)
 {
 	p->samples.n = 0;
 	table_free(&p->sample_table);
 	p->accounting = (struct accounting){0};
+}
+
+uint32_t *profile_frame_files(const struct profile *p)
+{
+	uint32_t *files = xcalloc(p->frames.n + 1, sizeof(*files));
+
+	for (size_t i = 1; i < p->nodes.n; i++)
+		if (!files[p->nodes.v[i].frame])
+			files[p->nodes.v[i].frame] = p->locations.v[p->nodes.v[i].location].file;
+	return files;
 }
 
 uint64_t profile_total(const struct profile *p)

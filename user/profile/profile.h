@@ -39,6 +39,8 @@ struct profile_image {
 struct profile_location {
 	uint32_t image;
 	uint64_t offset; /* in the file; of a caller's frame: of the call, not of the return address */
+	uint32_t file;	 /* string id: of the source file; 0: unknown */
+	uint32_t line;	 /* in it; 0: unknown */
 };
 
 struct profile_node {
@@ -110,6 +112,7 @@ uint32_t profile_frame(struct profile *p, const char *name, const char *binary, 
 uint32_t profile_frame_id(struct profile *p, uint32_t name, uint32_t binary, enum frame_kind kind);
 uint32_t profile_image(struct profile *p, const char *path, const char *build_id);
 uint32_t profile_location(struct profile *p, uint32_t image, uint64_t offset);
+uint32_t profile_location_in(struct profile *p, uint32_t image, uint64_t offset, uint32_t file, uint32_t line);
 uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame);
 uint32_t profile_node_at(struct profile *p, uint32_t parent, uint32_t frame, uint32_t location);
 /* (pid, identity) is the key; a later call with another comm renames the process (exec'ed ones get a new identity). */
@@ -119,9 +122,13 @@ uint32_t profile_find_process(const struct profile *p, int32_t pid, uint64_t ide
 uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm);
 /* Adds `count` to the sample (thread, node). */
 void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t count);
+/* Moves the samples of each node n to the node to[n]. */
+void profile_move_samples(struct profile *p, const uint32_t *to);
 /* Forgets what was sampled and keeps everything that has an id: the next window of the same machine. */
 void profile_clear(struct profile *p);
 
+/* The source file of each frame (string ids; 0: unknown), as the first of its locations tells it. To be freed. */
+uint32_t *profile_frame_files(const struct profile *p);
 uint64_t profile_total(const struct profile *p); /* sum of all counts */
 size_t profile_bytes(const struct profile *p);   /* memory it holds */
 

@@ -68,7 +68,7 @@ static const char *long_binder(const char *at)
 }
 
 /* Appends the demangled name of a symbol that begins with _Z or _R and returns true, or leaves `out` as it was. */
-static bool run_plain(struct buf *out, const char *symbol)
+static bool run_plain(struct buf *out, const char *symbol, int flags)
 {
 	const size_t start = out->n;
 	struct sink s = {.out = out, .limit = start + DEMANGLE_MAX_OUT - 3, .identifiers = symbol[1] == 'R'};
@@ -79,10 +79,10 @@ static bool run_plain(struct buf *out, const char *symbol)
 		return true;
 	}
 	if (symbol[1] == 'R')
-		ok = rust_demangle_callback(symbol, DMGL_PARAMS, take, &s);
+		ok = rust_demangle_callback(symbol, flags, take, &s);
 	else
-		ok = (!strncmp(symbol, "_ZN", 3) && rust_demangle_callback(symbol, DMGL_PARAMS, take, &s)) ||
-		     (buf_truncate(out, start), cplus_demangle_v3_callback(symbol, DMGL_PARAMS | DMGL_ANSI, take, &s));
+		ok = (!strncmp(symbol, "_ZN", 3) && rust_demangle_callback(symbol, flags, take, &s)) ||
+		     (buf_truncate(out, start), cplus_demangle_v3_callback(symbol, flags | DMGL_ANSI, take, &s));
 	if (!ok || out->n == start) {
 		buf_truncate(out, start);
 		return false;
@@ -97,7 +97,7 @@ static bool run_plain(struct buf *out, const char *symbol)
  * is: the name is that with another letter in place of each "G", where that shows. Two letters tell whether it does. A binder
  * reads as something else with each of them, or as nothing.
  */
-static bool run_without_binders(struct buf *out, const char *symbol)
+static bool run_without_binders(struct buf *out, const char *symbol, int flags)
 {
 	static const char letters[] = {'a', 'b'};
 	struct buf names[2] = {{0}, {0}};
@@ -108,7 +108,7 @@ static bool run_without_binders(struct buf *out, const char *symbol)
 	for (size_t i = 0; ok && i < ARRAY_SIZE(letters); i++) {
 		for (const char *at = symbol + 1; (at = long_binder(at)); at++)
 			other[at - symbol] = letters[i];
-		ok = run_plain(&names[i], other);
+		ok = run_plain(&names[i], other, flags);
 	}
 	ok = ok && names[0].n == names[1].n;
 	for (size_t i = 0; ok && i < names[0].n; i++) {
@@ -124,9 +124,11 @@ static bool run_without_binders(struct buf *out, const char *symbol)
 	return ok;
 }
 
-static bool run(struct buf *out, const char *symbol)
+static bool run(struct buf *out, const char *symbol, bool full)
 {
-	return symbol[1] == 'R' && long_binder(symbol + 1) ? run_without_binders(out, symbol) : run_plain(out, symbol);
+	int flags = DMGL_PARAMS | (full ? DMGL_VERBOSE : 0);
+
+	return symbol[1] == 'R' && long_binder(symbol + 1) ? run_without_binders(out, symbol, flags) : run_plain(out, symbol, flags);
 }
 
 /* The start of a suffix that ends name[0 .. n), or n. Only at the end: "..cold.." inside of a Rust name is a module. */
@@ -169,7 +171,7 @@ static size_t base_length(const char *symbol)
 }
 
 /* n: of the symbol, or more than DEMANGLE_MAX_IN. */
-static void demangle_function(struct buf *out, const char *symbol, size_t n)
+static void demangle_function(struct buf *out, const char *symbol, size_t n, bool full)
 {
 	size_t start = out->n;
 	char base[DEMANGLE_MAX_IN + 1];
@@ -178,8 +180,13 @@ static void demangle_function(struct buf *out, const char *symbol, size_t n)
 		n = base_length(symbol);
 		memcpy(base, symbol, n);
 		base[n] = '\0';
-		if ((!strncmp(base, "_Z", 2) || !strncmp(base, "_R", 2)) && run(out, base))
+		if ((!strncmp(base, "_Z", 2) || !strncmp(base, "_R", 2)) && run(out, base, full)) {
+			if (full)
+				buf_puts(out, symbol + n);
 			return;
+		}
+		if (full)
+			n = strlen(symbol);
 	}
 	if (n <= DEMANGLE_MAX_OUT) {
 		buf_add(out, symbol, n);
@@ -189,12 +196,12 @@ static void demangle_function(struct buf *out, const char *symbol, size_t n)
 	end_cut(out, start);
 }
 
-void demangle(struct buf *out, const char *symbol)
+void demangle(struct buf *out, const char *symbol, bool full)
 {
 	size_t n = strnlen(symbol, DEMANGLE_MAX_IN + 1), start = out->n;
 	bool stub = n > 4 && n <= DEMANGLE_MAX_IN && !strcmp(symbol + n - 4, "@plt");
 
-	demangle_function(out, symbol, n);
-	if (stub && out->n - start <= DEMANGLE_MAX_OUT - 4)
+	demangle_function(out, symbol, n, full);
+	if (stub && !full && out->n - start <= DEMANGLE_MAX_OUT - 4)
 		buf_puts(out, "@plt");
 }

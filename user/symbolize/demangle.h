@@ -4,6 +4,8 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
+
 /*
  * Real names reach 1,222 and 10,111 bytes. A longer symbol is not demangled; what is longer than DEMANGLE_MAX_OUT, demangled or
  * not, is cut at a character and ends in "...".
@@ -15,8 +17,8 @@
  * Appends the readable form of a linker symbol: C++ (Itanium ABI), Rust v0 and legacy, else the symbol itself. Per-build
  * parts (Rust's ::h<16 hex>, crate disambiguators) are left out, so that two builds compare. What the compiler appends to a name
  * (.cold, .part.0, .isra.0, .constprop.0, .lto_priv.0, .llvm.N, several of them, @VERSION) is cut before demangling and not
- * shown; but @plt is, since a stub that leads to a function is not the function. Time and memory are bounded whatever the symbol is.
+ * shown; but @plt is, since a stub that leads to a function is not the function. `full` keeps all of it. Time and memory are bounded whatever the symbol is.
  */
-void demangle(struct buf *out, const char *symbol);
+void demangle(struct buf *out, const char *symbol, bool full);
 
 #endif

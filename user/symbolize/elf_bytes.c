@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolize/elf_bytes.h"
 
+#include "elf/dwarf.h"
 #include "elf/eh_frame.h"
 #include "elf/minidebug.h"
 #include "elf/pclntab.h"
 #include "elf/plt.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #define FILE_BYTES_MAX (16ull << 30)    /* address space only: what is not read is no memory */
 #define HEADERS_BYTES_MAX (32ull << 20) /* read in all, of a file made to be read for ever */
 #define SYMBOLS_BYTES_MAX (512ull << 20) /* the largest symbol tables known are below */
+#define DEBUG_BYTES_MAX (1024ull << 20)	/* symbol tables included; what is behind is missing, as in a file that was cut */
 #define HEAD_BYTES 4096			/* ELF header, program headers and, as linkers lay it out, the notes */
 #define NOTE_BYTES_MAX 65536
 #define LINK_BYTES_MAX 512
@@ -106,6 +109,26 @@ static void load_symbols(struct loader *l)
 			load(l, ph.p_offset, ph.p_filesz);
 }
 
+/* The sections that the DWARF reader knows: as they are, in the form of old tools, and those of split units. */
+static void load_debug_info(struct loader *l)
+{
+	static const char *const names[] = {
+#define X(id, name) name,
+		DWARF_SECTIONS(X)
+#undef X
+	};
+	static const char *const forms[] = {".%s", ".z%s", ".%s.dwo"};
+	char name[64];
+	Elf64_Shdr sh;
+
+	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
+		for (size_t f = 0; f < ARRAY_SIZE(forms); f++) {
+			snprintf(name, sizeof(name), forms[f], names[n] + 1);
+			if (elf_section_by_name(&l->copy->elf, name, &sh))
+				load(l, sh.sh_offset, sh.sh_size);
+		}
+}
+
 static void load_unwind(struct loader *l)
 {
 	uint64_t offset, n;
@@ -116,7 +139,8 @@ static void load_unwind(struct loader *l)
 
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)
 {
-	struct loader l = {c, fd, parts == ELF_HEADERS ? HEADERS_BYTES_MAX : SYMBOLS_BYTES_MAX};
+	static const uint64_t budgets[] = {HEADERS_BYTES_MAX, SYMBOLS_BYTES_MAX, SYMBOLS_BYTES_MAX, DEBUG_BYTES_MAX};
+	struct loader l = {c, fd, budgets[parts]};
 	Elf64_Ehdr h;
 	int ret;
 
@@ -142,8 +166,10 @@ int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts
 	load(&l, h.e_shoff, (uint64_t)c->elf.sections * sizeof(Elf64_Shdr));
 	/* These reads may have overwritten the header's bytes, if the file changed meanwhile: the copy in elf.header is used. */
 	load_notes(&l);
-	if (parts == ELF_SYMBOLS)
+	if (parts >= ELF_SYMBOLS)
 		load_symbols(&l);
+	if (parts == ELF_DEBUG_INFO)
+		load_debug_info(&l);
 	if (parts == ELF_UNWIND)
 		load_unwind(&l);
 	return 0;

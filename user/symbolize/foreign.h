@@ -16,8 +16,17 @@
  * automounter is asked: enough for a file that was mapped a moment ago. Else -EAGAIN.
  */
 int foreign_find(const char *root, const char *path, bool cached, struct stat *st);
+/* The same below an open directory. */
+int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st);
 /* The same for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
 int foreign_find_link(const char *link, struct stat *st);
+/*
+ * Will the file system answer when the file is opened and read? Those on disks and in memory do; network file systems and FUSE
+ * answer when others please. `pid`: a process that has it in its mounts.
+ */
+bool foreign_is_prompt(int path_fd, const struct stat *st, int32_t pid);
+/* The same by the text of /proc/PID/mountinfo: is mount `id` there, and of a kind known to answer? Pure. */
+bool foreign_mount_is_prompt(const char *mountinfo, uint64_t id);
 /* An O_PATH descriptor of the directory at `path` below `root`; as with `cached` above. */
 int foreign_find_dir(const char *root, const char *path);
 /* The regular file `name` in the directory `dir` itself: through no link, and not one that is mounted there from elsewhere. */

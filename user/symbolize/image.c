@@ -4,20 +4,18 @@
 #include "base/table.h"
 #include "symbolize/foreign.h"
 
+#include <fcntl.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-static const struct symbol_source *const sources[] = {&symtab_source, &debug_source,	&minidebug_source,
-						       &go_source,     &dynsym_source, &plt_source};
-_Static_assert(ARRAY_SIZE(sources) <= IMAGE_TABLES, "an image has room for one table a source");
-
 #define UNUSED_MAX 512			   /* images kept without users: a short-lived program runs again and again */
-#define TABLE_BYTES_MAX (1024ull << 20) /* of all symbol tables, where images_limit() says nothing else */
+#define PARSED_BYTES_MAX (1024ull << 20) /* of all that parsers wrote; who is over it goes without names */
 #define PINS_MAX 16384			   /* descriptors, and no more than half of those we may have */
 
 struct images {
@@ -26,7 +24,8 @@ struct images {
 	struct image *oldest, *newest;
 	size_t unused;
 	size_t pins;
-	uint64_t table_bytes, table_bytes_max;
+	uint64_t parsed_bytes, serial, slow;
+	uint64_t parsed_bytes_max;
 	unsigned round; /* see images_trim() */
 	void (*on_forget)(void *ctx, void *unwind);
 	void *on_forget_ctx;
@@ -37,28 +36,19 @@ struct images *images_new(void)
 	struct images *all = xcalloc(1, sizeof(*all));
 
 	all->n_buckets = 256;
-	all->table_bytes_max = TABLE_BYTES_MAX;
+	all->parsed_bytes_max = PARSED_BYTES_MAX;
 	all->buckets = xcalloc(all->n_buckets, sizeof(*all->buckets));
 	return all;
 }
 
-static uint64_t symbol_bytes(const struct image *i)
+static void free_parsed(struct images *all, struct image *i)
 {
-	uint64_t n = 0;
-
-	for (size_t t = 0; t < i->n_tables; t++)
-		n += i->tables[t].symtab.symbols.cap * (sizeof(struct symbol) + sizeof(uint32_t)) + i->tables[t].symtab.names.cap;
-	return n;
-}
-
-static void free_tables(struct images *all, struct image *i)
-{
-	all->table_bytes -= symbol_bytes(i);
-	for (size_t t = 0; t < i->n_tables; t++) {
-		symtab_free(&i->tables[t].symtab);
-		vec_free(&i->tables[t].frames.ids);
-	}
-	i->n_tables = 0;
+	all->parsed_bytes -= i->parsed.size;
+	if (i->parsed.bytes)
+		munmap(i->parsed.bytes, i->parsed.size);
+	i->parsed = (struct parser_result){0};
+	vec_free(&i->frames.ids);
+	i->frames.serial = 0;
 }
 
 static bool may_pin(const struct images *all)
@@ -81,7 +71,7 @@ static void free_image(struct images *all, struct image *i)
 {
 	if (i->unwind && all->on_forget)
 		all->on_forget(all->on_forget_ctx, i->unwind);
-	free_tables(all, i);
+	free_parsed(all, i);
 	unpin(all, i);
 	vec_free(&i->segments);
 	free(i->path);
@@ -234,6 +224,7 @@ static struct image *add(struct images *all, int path_fd, const struct stat *st,
 		return NULL; /* out of descriptors, say: nothing that is worth remembering of the file */
 	i = xcalloc(1, sizeof(*i));
 	i->fd = -1;
+	i->serial = ++all->serial;
 	i->id = *st;
 	i->name = image_name(path);
 	i->path = xasprintf("%.*s%s", (int)(strrchr(path, '/') + 1 - path), path, i->name);
@@ -271,18 +262,22 @@ static bool is_mapped_file(const struct image *i, const struct mapping *m, bool 
 }
 
 /* A reference to the image of the file at path_fd, which is taken over or closed; NULL if that is not the mapped one. */
-static struct image *take(struct images *all, int path_fd, const struct stat *st, const struct mapping *m, bool by_path)
+static struct image *take(struct images *all, int path_fd, const struct stat *st, int32_t pid, const struct mapping *m, bool by_path)
 {
 	auto_close int fd = path_fd;
 	struct image *i = find(all, st);
 
+	if (!i && !foreign_is_prompt(fd, st, pid)) {
+		all->slow++;
+		return NULL;
+	}
 	if (!i)
 		i = add(all, fd, st, m->path);
 	if (!i || !is_mapped_file(i, m, by_path))
 		return NULL;
 	if (!i->refs++)
 		leave_unused(all, i);
-	if (!i->loaded && i->fd < 0 && may_pin(all)) {
+	if (i->level < IMAGE_DEBUG_INFO && i->fd < 0 && may_pin(all)) {
 		i->fd = fd;
 		fd = -1;
 		all->pins++;
@@ -290,20 +285,20 @@ static struct image *take(struct images *all, int path_fd, const struct stat *st
 	return i;
 }
 
-static struct image *open_path(struct images *all, const char *root, const struct mapping *m)
+static struct image *open_path(struct images *all, const char *root, int32_t pid, const struct mapping *m)
 {
 	struct stat st;
 	int fd = foreign_find(root, m->path, true, &st);
 
-	return fd < 0 ? NULL : take(all, fd, &st, m, true);
+	return fd < 0 ? NULL : take(all, fd, &st, pid, m, true);
 }
 
-static struct image *open_link(struct images *all, const char *link, const struct mapping *m)
+static struct image *open_link(struct images *all, const char *link, int32_t pid, const struct mapping *m)
 {
 	struct stat st;
 	int fd = foreign_find_link(link, &st);
 
-	return fd < 0 ? NULL : take(all, fd, &st, m, false);
+	return fd < 0 ? NULL : take(all, fd, &st, pid, m, false);
 }
 
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m)
@@ -317,19 +312,24 @@ struct image *images_open(struct images *all, int32_t pid, const struct mapping 
 	snprintf(root, sizeof(root), "/proc/%d/root", pid);
 	/* Nearly always the path is as good here as there; with a build id to prove it, that is several times as fast. */
 	if (m->id.build_id_len)
-		i = open_path(all, "/", m);
+		i = open_path(all, "/", pid, m);
 	if (!i)
-		i = open_link(all, link, m);
+		i = open_link(all, link, pid, m);
 	if (!i)
-		i = open_path(all, root, m);
+		i = open_path(all, root, pid, m);
 	if (!i && !m->id.build_id_len)
-		i = open_path(all, "/", m);
+		i = open_path(all, "/", pid, m);
 	return i;
+}
+
+uint64_t images_slow(const struct images *all)
+{
+	return all->slow;
 }
 
 void images_limit(struct images *all, uint64_t bytes)
 {
-	all->table_bytes_max = bytes;
+	all->parsed_bytes_max = bytes;
 }
 
 void image_used(const struct images *all, struct image *i)
@@ -341,9 +341,9 @@ void images_trim(struct images *all, unsigned rounds)
 {
 	for (size_t b = 0; b < all->n_buckets; b++)
 		for (struct image *i = all->buckets[b]; i; i = i->next)
-			if (i->n_tables && all->round - i->used >= rounds) {
-				free_tables(all, i);
-				i->loaded = false;
+			if (i->parsed.bytes && all->round - i->used >= rounds) {
+				free_parsed(all, i);
+				i->level = IMAGE_UNREAD;
 			}
 	all->round++;
 }
@@ -370,26 +370,25 @@ bool image_mapping_vaddr(const struct image *i, uint64_t offset, uint64_t *ret)
 	return found || image_vaddr(i, offset, ret);
 }
 
-/* The file to read from: the one that is pinned, or if there were too many pins what is at its path, if it is the same. */
-static int open_pinned(const struct image *i, const char *root)
+int image_find_file(const struct image *i, const char *root)
 {
 	const char *const roots[] = {root ? root : "/", "/"};
-	int ret = -1;
 
 	if (i->fd >= 0)
-		return foreign_open(i->fd);
-	for (size_t r = 0; r < ARRAY_SIZE(roots) && ret < 0; r++) {
+		return fcntl(i->fd, F_DUPFD_CLOEXEC, 0);
+	for (size_t r = 0; r < ARRAY_SIZE(roots); r++) {
 		struct stat st;
-		auto_close int fd = foreign_find(roots[r], i->path, true, &st);
+		int fd = foreign_find(roots[r], i->path, true, &st);
 
 		if (fd >= 0 && same_file(&st, &i->id))
-			ret = foreign_open(fd);
+			return fd;
+		if (fd >= 0)
+			close(fd);
 	}
-	return ret;
+	return -1;
 }
 
-/* Are the file's contents those that were found behind the mapping? (Its ctime also tells of its deletion.) */
-static bool is_unchanged(const struct image *i, int fd)
+bool image_is_unchanged(const struct image *i, int fd)
 {
 	struct stat st;
 
@@ -399,35 +398,30 @@ static bool is_unchanged(const struct image *i, int fd)
 
 int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret)
 {
-	auto_close int fd = i->segments.n ? open_pinned(i, root) : -ENOEXEC;
+	auto_close int found = i->segments.n ? image_find_file(i, root) : -1;
+	auto_close int fd = found < 0 ? -ENOENT : foreign_open(found);
 	int code = fd < 0 ? fd : elf_copy_load(ret, fd, i->id.st_size, parts);
 
 	/* Asked when all is read: rewritten in place before or meanwhile, this tells of other code. */
-	if (!code && !is_unchanged(i, fd)) {
+	if (!code && !image_is_unchanged(i, fd)) {
 		elf_copy_free(ret);
 		code = -ESTALE;
 	}
 	return code;
 }
 
-void images_load_symbols(struct images *all, struct image *i, const char *root)
+void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed)
 {
-	struct elf_copy copy;
-
-	if (i->loaded)
+	i->level = level;
+	if (level == IMAGE_DEBUG_INFO)
+		unpin(all, i);
+	if (!parsed)
 		return;
-	i->loaded = true;
-	if (!image_read(i, root, ELF_SYMBOLS, &copy)) {
-		for (size_t s = 0; s < ARRAY_SIZE(sources); s++) {
-			i->tables[i->n_tables].source = sources[s];
-			i->n_tables += sources[s]->load(&i->tables[i->n_tables].symtab, i, &copy, root);
-		}
-		elf_copy_free(&copy);
-	}
-	unpin(all, i);
-	all->table_bytes += symbol_bytes(i);
-	while (all->table_bytes > all->table_bytes_max && all->unused)
+	free_parsed(all, i);
+	i->parsed = *parsed;
+	all->parsed_bytes += parsed->size;
+	while (all->parsed_bytes > all->parsed_bytes_max && all->unused)
 		forget_oldest(all);
-	if (all->table_bytes > all->table_bytes_max)
-		free_tables(all, i);
+	if (all->parsed_bytes > all->parsed_bytes_max)
+		free_parsed(all, i);
 }

@@ -6,52 +6,27 @@
 #ifndef SYMBOLIZE_IMAGE_H
 #define SYMBOLIZE_IMAGE_H
 
-#include "elf/symtab.h"
 #include "process/process.h"
 #include "symbolize/elf_bytes.h"
+#include "symbolize/parser.h"
 
 #include <sys/stat.h>
 
-#define IMAGE_TABLES 6
 #define IMAGE_SEGMENTS_MAX 1024
 
-struct image;
-
-/*
- * A place where symbols come from. Sources are asked in order; each that answers becomes one of the image's tables, and a
- * later table names only what the earlier ones do not.
- */
-struct symbol_source {
-	const char *name;
-	/*
-	 * Fills `t` from the image, whose own file is `file`. `root`: where to look for other files first ("/proc/PID/root"), or
-	 * NULL. False when this source has nothing.
-	 */
-	bool (*load)(struct symtab *t, const struct image *i, const struct elf_copy *file, const char *root);
-};
-extern const struct symbol_source symtab_source; /* .symtab of the file itself */
-extern const struct symbol_source debug_source;	 /* a separate debug file */
-extern const struct symbol_source minidebug_source; /* MiniDebugInfo within the file */
-extern const struct symbol_source go_source;	 /* what the Go runtime itself needs */
-extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
-extern const struct symbol_source plt_source;	 /* the linker's stubs, named by what they jump to */
-
-/* The frames of a symbol table, made once per symbol and profile. */
+/* The frames of functions, made once per function and profile. */
 struct frame_cache {
-	VEC(uint32_t) ids; /* per symbol: profile frame id + 1 in the profile `serial`, 0: not asked yet */
+	VEC(uint32_t) ids; /* per symbol or image_frame.key: profile frame id + 1 in the profile `serial`, 0: not asked yet */
 	uint64_t serial;
 };
 
-struct image_table {
-	const struct symbol_source *source;
-	struct symtab symtab;
-	struct frame_cache frames;
-};
+/* What the parser was asked for, whatever came of it. */
+enum image_level { IMAGE_UNREAD, IMAGE_SYMBOLS, IMAGE_DEBUG_INFO };
 
 struct image {
 	uint32_t refs;
 	struct stat id;
-	int fd;	    /* O_PATH, until the symbols are loaded: so that a deleted file still has names; else -1 */
+	int fd;	    /* O_PATH, until the parser has read all of it: so that a deleted file still has names; else -1 */
 	char *path; /* as the first process that mapped it saw it, without " (deleted)" */
 	char *name; /* base name of path */
 	uint8_t build_id[20];
@@ -59,11 +34,15 @@ struct image {
 	VEC(Elf64_Phdr) segments; /* PT_LOAD, executable ones first; none: not an ELF file for us */
 	uint32_t profile_image; /* its id in the profile `profile_serial` */
 	uint64_t profile_serial;
+	uint64_t serial; /* no other image of this run has it */
+	uint32_t raw_frame; /* stands for its code in the profile `raw_serial` until it is named */
+	uint64_t raw_serial, met; /* met: when it was last seen, see symbolize.c */
+	uint64_t hits; /* frames seen in it */
+	enum image_level level;
+	struct parser_result parsed; /* `bytes` is NULL: no names */
+	struct frame_cache frames;
+	unsigned used; /* the round in which it was last met */
 	void *unwind; /* what the unwinder knows of it; set and read there */
-	bool loaded;
-	unsigned used; /* the round in which it last gave a name */
-	struct image_table tables[IMAGE_TABLES]; /* in order of trust */
-	size_t n_tables;
 
 	struct image *next;	      /* with the same hash */
 	struct image *older, *newer; /* among those without users */
@@ -89,6 +68,8 @@ void image_used(const struct images *all, struct image *i);
  * the one that is mapped. Opens only regular files and never blocks. Constant time, a few microseconds for a known file.
  */
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m);
+/* How often images_open() gave NULL because the file system might not answer. */
+uint64_t images_slow(const struct images *all);
 void image_ref(struct image *i);
 /* Gives a reference back. The last one lets go of the file; what was learnt of it is kept for some time. */
 void images_release(struct images *all, struct image *i);
@@ -106,11 +87,18 @@ char *image_name(const char *path);
 /* The virtual address that a file offset has in the image's own terms. */
 bool image_vaddr(const struct image *i, uint64_t offset, uint64_t *ret);
 /*
+ * An O_PATH descriptor of the image's file for the caller, or -1: the pinned one, or what is at its path below `root` (or NULL) or in
+ * our own root, if it is the same file.
+ */
+int image_find_file(const struct image *i, const char *root);
+/* Are the file's contents still those that were found behind the mapping? (Its ctime also tells of its deletion.) */
+bool image_is_unchanged(const struct image *i, int fd);
+/* Gives the image what the parser made of it, which is taken over; NULL: nothing. After the last level its file is let go of. */
+void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed);
+/*
  * Reads parts of the image's file. `root`: where its path is looked up if the file is not pinned, or NULL. 0 or a negative errno;
  * the copy is to be freed after 0.
  */
 int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret);
-/* Loads the symbols if that has not been done. `root`: where debug files are looked for first, or NULL. */
-void images_load_symbols(struct images *all, struct image *i, const char *root);
 
 #endif

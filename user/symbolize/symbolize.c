@@ -2,6 +2,9 @@
 #include "symbolize/symbolize.h"
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "elf/symtab.h"
 #include "symbolize/demangle.h"
 #include "symbolize/image.h"
 #include "symbolize/jit.h"
@@ -12,8 +15,25 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+#define HOT_HITS 64	 /* frames met of an image that make its debug information worth a parser's while */
+#define AHEAD_NS (5 * NS_PER_MS)
+#define CHAIN_MAX 512 /* functions expanded into one another; compilers stay below 100 */
+#define UNRESOLVED UINT32_MAX
+
+/* An image that has raw frames in the profile: frames that stand for whatever is there. */
+struct met {
+	struct image *image;
+	int32_t pid; /* of the first process seen with it */
+};
+
 struct symbolizer {
+	struct symbolizer_options options;
 	struct images *images;
+	struct digests *digests;
+	VEC(struct met) met;	/* since symbolize_names(); each with a reference */
+	uint64_t turn;		/* counts the calls of symbolize_names() */
+	VEC(uint32_t) named;	/* what each node of the profile `named_serial` has become, or UNRESOLVED */
+	uint64_t named_serial;
 	struct jits *jits;
 	struct kernel_names kernel;
 	struct frame_cache kernel_frames; /* of kernel.core */
@@ -23,19 +43,33 @@ struct symbolizer {
 	struct buf name; /* scratch */
 };
 
-struct symbolizer *symbolizer_new(void)
+struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 {
 	struct symbolizer *s = xcalloc(1, sizeof(*s));
 
+	s->options = *o;
 	s->images = images_new();
+	s->digests = digests_new(s->images);
+	s->turn = 1;
 	s->jits = jits_new();
 	return s;
+}
+
+static void forget_met(struct symbolizer *s)
+{
+	for (size_t i = 0; i < s->met.n; i++)
+		images_release(s->images, s->met.v[i].image);
+	s->met.n = 0;
 }
 
 void symbolizer_free(struct symbolizer *s)
 {
 	if (!s)
 		return;
+	digests_free(s->digests);
+	forget_met(s);
+	vec_free(&s->met);
+	vec_free(&s->named);
 	images_free(s->images);
 	jits_free(s->jits);
 	kernel_names_free(&s->kernel);
@@ -128,7 +162,7 @@ static uint32_t *cached(struct frame_cache *c, const struct profile *p, size_t i
 static uint32_t symbol_frame(struct symbolizer *s, struct profile *p, const char *symbol, const char *binary, enum frame_kind kind)
 {
 	buf_truncate(&s->name, 0);
-	demangle(&s->name, symbol);
+	demangle(&s->name, symbol, s->options.full_names);
 	return profile_frame(p, s->name.v, binary, kind);
 }
 
@@ -150,22 +184,23 @@ static uint32_t address_frame(struct symbolizer *s, struct profile *p, const cha
 	return profile_frame(p, s->name.v, binary, FRAME_USER);
 }
 
-static uint32_t image_frame(struct symbolizer *s, struct profile *p, struct image *image, uint64_t offset, int32_t pid)
+/* The frame that stands for all code of an image until it is named. None but ours are notes, so no symbol is taken for one. */
+static uint32_t raw_frame(struct symbolizer *s, struct profile *p, struct image *image, int32_t pid)
 {
-	const struct symbol *symbol;
-	uint64_t vaddr = offset;
-	char root[32];
-
-	if (!image->loaded) {
-		snprintf(root, sizeof(root), "/proc/%d/root", pid);
-		images_load_symbols(s->images, image, root);
+	if (image->raw_serial != p->serial) {
+		buf_truncate(&s->name, 0);
+		buf_printf(&s->name, "[image %" PRIu64 "]", image->serial);
+		image->raw_frame = profile_frame(p, s->name.v, "", FRAME_NOTE);
+		image->raw_serial = p->serial;
 	}
+	if (image->met != s->turn) {
+		image->met = s->turn;
+		image_ref(image);
+		*vec_push(&s->met) = (struct met){image, pid};
+	}
+	image->hits++;
 	image_used(s->images, image);
-	if (image_vaddr(image, offset, &vaddr))
-		for (size_t i = 0; i < image->n_tables; i++)
-			if ((symbol = symtab_find(&image->tables[i].symtab, vaddr)))
-				return table_frame(s, p, &image->tables[i].symtab, &image->tables[i].frames, symbol, image->name);
-	return address_frame(s, p, image->name, vaddr);
+	return image->raw_frame;
 }
 
 static void read_vdso(struct symbolizer *s)
@@ -267,7 +302,7 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
 	else if (may_be_compiled(m) && jit_frame(s, p, process, at, time, &frame))
 		return profile_node(p, parent, frame);
 	else if (m->image)
-		frame = image_frame(s, p, m->image, at - m->start + m->offset, process->pid);
+		frame = raw_frame(s, p, m->image, process->pid);
 	else if (!strcmp(m->path, "[vdso]"))
 		frame = vdso_frame(s, p, m, at);
 	else
@@ -299,4 +334,140 @@ uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t pare
 	if (!*id)
 		*id = symbol_frame(s, p, found.name, "[kernel]", FRAME_KERNEL) + 1;
 	return profile_node(p, parent, *id - 1);
+}
+
+/* Digesting what was met, the most frequent first. */
+
+static enum image_level wanted_level(const struct symbolizer *s, const struct image *i)
+{
+	return s->options.all_debug_info || i->hits >= HOT_HITS ? IMAGE_DEBUG_INFO : IMAGE_SYMBOLS;
+}
+
+/* False: nothing is left to digest. */
+static bool start_next(struct symbolizer *s, bool only_hot)
+{
+	struct met *next = NULL;
+	char root[32];
+
+	for (size_t i = 0; i < s->met.n; i++) {
+		struct met *m = &s->met.v[i];
+
+		if (m->image->level < wanted_level(s, m->image) && (!only_hot || m->image->hits >= HOT_HITS) &&
+		    (!next || m->image->hits > next->image->hits))
+			next = m;
+	}
+	if (!next)
+		return false;
+	snprintf(root, sizeof(root), "/proc/%d/root", next->pid);
+	return digests_start(s->digests, next->image, wanted_level(s, next->image), root);
+}
+
+/* Goes on until `until`. True: all is done. */
+static bool digest(struct symbolizer *s, uint64_t until, bool only_hot)
+{
+	do {
+		if (!digests_run(s->digests, until))
+			return false;
+		s->named.n = 0; /* what has become of nodes may be something better now */
+	} while (start_next(s, only_hot) && clock_ns(CLOCK_MONOTONIC) < until);
+	return digests_run(s->digests, 0);
+}
+
+void symbolize_ahead(struct symbolizer *s)
+{
+	/* Symbols cost little; all that the debug information says is for what was sampled often, until the end. */
+	digest(s, clock_ns(CLOCK_MONOTONIC) + AHEAD_NS, s->options.all_debug_info);
+}
+
+/* Naming */
+
+static uint32_t chain_frame(struct symbolizer *s, struct profile *p, struct image *image, const struct image_frame *f)
+{
+	uint32_t *id = cached(&image->frames, p, f->key, image_file_keys(&image->parsed.file));
+
+	if (!*id)
+		*id = symbol_frame(s, p, f->name, image->name, f->inlined ? FRAME_INLINE : FRAME_USER) + 1;
+	return *id - 1;
+}
+
+/* The frames of the code at `where`, below `parent`. */
+static uint32_t name_code(struct symbolizer *s, struct profile *p, uint32_t parent, struct image *image, struct profile_location where)
+{
+	struct image_frame frames[CHAIN_MAX];
+	uint64_t vaddr = where.offset;
+	bool has_vaddr = image_vaddr(image, where.offset, &vaddr);
+	size_t n = has_vaddr && image->parsed.bytes ? image_file_find(&image->parsed.file, vaddr, frames, CHAIN_MAX) : 0;
+
+	if (n > CHAIN_MAX)
+		n = CHAIN_MAX;
+	if (!n || frames[n - 1].inlined) /* the function itself is unknown */
+		parent = profile_node_at(p, parent, address_frame(s, p, image->name, vaddr), profile_location(p, where.image, where.offset));
+	while (n--) {
+		uint32_t file = *frames[n].file ? strings_add(p->strings, frames[n].file) : 0;
+		uint32_t location = profile_location_in(p, where.image, where.offset, file, frames[n].line);
+
+		parent = profile_node_at(p, parent, chain_frame(s, p, image, &frames[n]), location);
+	}
+	return parent;
+}
+
+/* What node n becomes. */
+static uint32_t name_node(struct symbolizer *s, struct profile *p, uint32_t n, struct image *const *by_frame, size_t frames)
+{
+	struct profile_node node = p->nodes.v[n];
+	uint32_t parent = s->named.v[node.parent];
+
+	if (node.frame < frames && by_frame[node.frame])
+		return name_code(s, p, parent, by_frame[node.frame], p->locations.v[node.location]);
+	return parent == node.parent ? n : profile_node_at(p, parent, node.frame, node.location);
+}
+
+/* The same for n and all nodes below it that have not become anything yet. */
+static void name_stack(struct symbolizer *s, struct profile *p, uint32_t n, struct image *const *by_frame, size_t frames)
+{
+	VEC(uint32_t) path = {0};
+
+	for (; s->named.v[n] == UNRESOLVED; n = p->nodes.v[n].parent)
+		*vec_push(&path) = n;
+	while (path.n) {
+		n = path.v[--path.n];
+		s->named.v[n] = name_node(s, p, n, by_frame, frames);
+	}
+	vec_free(&path);
+}
+
+static void name_samples(struct symbolizer *s, struct profile *p)
+{
+	size_t frames = p->frames.n, nodes = p->nodes.n;
+	auto_free struct image **by_frame = xcalloc(frames, sizeof(*by_frame));
+
+	if (s->named_serial != p->serial)
+		s->named.n = 0;
+	s->named_serial = p->serial;
+	for (size_t i = 0; i < s->met.n; i++)
+		if (s->met.v[i].image->raw_serial == p->serial)
+			by_frame[s->met.v[i].image->raw_frame] = s->met.v[i].image;
+	if (!s->named.n)
+		*vec_push(&s->named) = 0; /* the empty stack */
+	while (s->named.n < nodes)
+		*vec_push(&s->named) = UNRESOLVED;
+	for (size_t i = 0; i < p->samples.n; i++)
+		name_stack(s, p, p->samples.v[i].node, by_frame, frames);
+	profile_move_samples(p, s->named.v);
+}
+
+void symbolize_names(struct symbolizer *s, struct profile *p)
+{
+	if (!s->met.n)
+		return;
+	if (!digest(s, clock_ns(CLOCK_MONOTONIC) + s->options.patience_ns, false))
+		log_debug("some names are missing: their parsers were not waited for");
+	name_samples(s, p);
+	forget_met(s);
+	s->turn++;
+}
+
+struct digest_counts symbolizer_counts(const struct symbolizer *s)
+{
+	return digests_counts(s->digests);
 }

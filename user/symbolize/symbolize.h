@@ -2,18 +2,25 @@
 /*
  * Addresses to frames. Native code by the image's symbol tables, the vDSO, JIT compiled code by what
  * its compiler wrote of it, the kernel by kallsyms and the side-band.
- * Adding a symbol source: one file with one `const struct symbol_source`, and its line in symbolize/image.c.
+ * Adding a symbol source: one file with one `const struct symbol_source`, and its line in symbolize/parse.c.
  */
 #ifndef SYMBOLIZE_SYMBOLIZE_H
 #define SYMBOLIZE_SYMBOLIZE_H
 
 #include "process/process.h"
 #include "profile/profile.h"
+#include "symbolize/digest.h"
 #include "symbolize/jit.h"
 
 struct symbolizer; /* opaque: open images, kernel symbols */
 
-struct symbolizer *symbolizer_new(void);
+struct symbolizer_options {
+	bool full_names; /* keep what is of one build: Rust's hashes, what the compiler appended */
+	bool all_debug_info; /* inlined functions and lines of everything that was sampled, not only of what is sampled often */
+	uint64_t patience_ns; /* how long symbolize_names() may wait for parsers */
+};
+
+struct symbolizer *symbolizer_new(const struct symbolizer_options *o);
 void symbolizer_free(struct symbolizer *s); /* NULL is fine; after the process table that holds images */
 
 /* Memory that symbol tables may take together, in bytes; who is over it goes without names. */
@@ -33,13 +40,21 @@ void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret);
 void symbolizer_apply(struct symbolizer *s, const struct process_event *e);
 
 /*
- * Appends the frame(s) of one code address to a stack of `p`, outermost first, and returns the new leaf node: below `parent`
- * stands one frame for the function, preceded by none, followed by its inlined callees (later).
+ * Appends the frame of one code address to a stack of `p` and returns the new leaf node. Code of a file has no name yet: what its
+ * node becomes, symbolize_names() says at the end.
  * `is_return_address`: looked up at address - 1 (the call), not at the address.
- * Never guesses: an address in no known symbol becomes "[image+0xoffset]", one in no mapping "[unknown]".
  */
 uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent, struct process *process, uint64_t address,
 			uint64_t time, bool is_return_address);
+/*
+ * Names the code of files in all stacks of `p`: each such frame becomes the function there, followed by the functions that were expanded
+ * into it, outermost first. Never guesses: an address in no known symbol becomes "[image+0xoffset]", one in no mapping is
+ * "[unknown]".
+ */
+void symbolize_names(struct symbolizer *s, struct profile *p);
+/* Lets parsers go on that symbolize_names() will want the work of; waits a few milliseconds for them at most. */
+void symbolize_ahead(struct symbolizer *s);
+struct digest_counts symbolizer_counts(const struct symbolizer *s);
 uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
 			  bool is_return_address);
 

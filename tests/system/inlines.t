@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+# Inlined functions, files and lines: 20,000 random addresses of each kind of file beside llvm-symbolizer; then in live
+# profiles.
+use strict;
+use warnings;
+use lib 'tests/lib';
+use ProfileTest;
+use Test::More;
+
+my $build = $ENV{BUILD} // 'build';
+my $lookup = "$build/oracle/image_lookup";
+my $dir = scratch();
+my ($ADDRESSES, $SEED) = (20000, 1);
+
+sub build {
+	my ($to, @command) = @_;
+	system('sh', '-c', 'cd "$0" && shift; exec "$@"', $dir, '', @command) == 0 or die "@command";
+	return "$dir/$to";
+}
+
+# Random addresses of the executable sections of a file.
+sub addresses {
+	my ($file) = @_;
+	my (@text, $sum, @list);
+	for (split(/\n/, run_command('readelf', '-SW', $file)->{out})) {
+		push @text, [hex($1), hex($2)] if /^\s*\[\s*\d+\]\s+\S+\s+\S+\s+([0-9a-f]+)\s+[0-9a-f]+\s+([0-9a-f]+)\s+\S+\s+\w*AX/;
+	}
+	$sum += $_->[1] for @text;
+	srand($SEED);
+	while (@list < $ADDRESSES) {
+		my $x = int(rand($sum));
+		for (@text) {
+			push(@list, $_->[0] + $x), last if $x < $_->[1];
+			$x -= $_->[1];
+		}
+	}
+	spew("$dir/addresses", join('', map { sprintf("%#x\n", $_) } @list));
+	return @list;
+}
+
+# The output of a symbolizer: a list of [[name, location], ...], innermost first, one an address.
+sub frames {
+	my ($text, $count) = @_;
+	my @all;
+	for (split(/\n/, $text)) {
+		if (/^0x[0-9a-f]+$/) {
+			push @all, [];
+		} elsif (length) {
+			my $stack = $all[-1];
+			if (@$stack && @{ $stack->[-1] } < 2) { push @{ $stack->[-1] }, $_ } else { push @$stack, [$_] }
+		}
+	}
+	is(scalar(@all), $count, 'an answer for each address') or diag(substr($text, 0, 500));
+	return @all;
+}
+
+# Lines without a number are no lines.
+sub location { my ($l) = @_; return $l =~ /:0$/ ? '??:0' : $l }
+
+# Compares all but the outermost name, which is the symbol's: those who make names of DWARF take that of a clone for another's.
+# Between functions is padding, which lines may reach into: of what has no name there, they give the line and we the address.
+sub compare {
+	my ($what, $file, @oracle) = @_;
+	my @addresses = addresses($file);
+	my $ours = run_command('sh', '-c', '"$0" "$1" < "$2"', $lookup, $file, "$dir/addresses");
+	is($ours->{status}, 0, "$what: digested") or diag($ours->{err}), return;
+	my $theirs = run_command('sh', '-c', 'in=$1; shift; "$0" "$@" < $in', $oracle[0], "$dir/addresses", @oracle[1 .. $#oracle]);
+	my @a = frames($ours->{out}, scalar @addresses);
+	my @b = frames($theirs->{out}, scalar @addresses);
+	my ($equal, $padding, $deep, @different) = (0, 0, 0);
+	for my $i (0 .. $#a) {
+		my ($x, $y) = ($a[$i], $b[$i]);
+		$deep += @$y > 1;
+		my @names_x = map { $_->[0] } @$x[0 .. $#$x - 1];
+		my @names_y = map { $_->[0] } @$y[0 .. $#$y - 1];
+		my @at_x = map { location($_->[1]) } @$x;
+		my @at_y = map { location($_->[1] =~ s/:\d+$//r) } @$y;
+		if ("@names_x @at_x" eq "@names_y @at_y") { $equal++ }
+		elsif (@$x == 1 && @$y == 1 && ($at_y[0] eq '??:0' || $y->[0][0] eq '??')) { $padding++ }
+		else { push @different, sprintf("%#x\n  we: %s\n  they: %s\n", $addresses[$i], join(' < ', map { "@$_" } @$x), join(' < ', map { "@$_" } @$y)) }
+	}
+	is(scalar(@different), 0, "$what: chains, files and lines as by the oracle") or diag(@different[0 .. ($#different < 2 ? $#different : 2)]);
+	cmp_ok($padding, '<', $ADDRESSES / 50, "$what: few lines in padding");
+	note("$what: $equal equal, $padding lines in padding, $deep of several frames; $ours->{err}");
+	return ($deep, $ours->{err});
+}
+
+# `twin`: the same code in a form that the oracle reads.
+sub compare_llvm {
+	my ($what, $file, $twin) = @_;
+	return compare($what, $file, 'llvm-symbolizer-19', '-e', $twin // $file, '--inlines', '--no-demangle', '--functions=linkage',
+		'--output-style=LLVM', '--addresses');
+}
+
+sub gsym_bytes {
+	my ($file) = @_;
+	run_command('llvm-gsymutil-19', "--convert=$file", "--out-file=$dir/gsym");
+	return -s "$dir/gsym";
+}
+
+my $cc = "$ENV{PWD}/tests/programs/inlines.cc";
+my $rust = "$ENV{PWD}/packaging/demo.rs";
+SKIP: {
+	skip('no llvm-symbolizer-19', 1) unless have('llvm-symbolizer-19');
+	my $deep;
+	if (have('rustc')) {
+		my $file = build('rust', 'rustc', '--edition', '2021', '-O', '-C', 'debuginfo=line-tables-only', '-o', 'rust', $rust);
+		($deep, my $figures) = compare_llvm('Rust', $file);
+		cmp_ok($deep, '>', $ADDRESSES / 4, 'Rust: most of it is expanded into something');
+		$file = build('rust2', 'rustc', '--edition', '2021', '-O', '-C', 'debuginfo=2', '-o', 'rust2', $rust);
+		($deep, $figures) = compare_llvm('Rust with all debug information', $file);
+		cmp_ok($1, '<=', gsym_bytes($file), 'Rust: the image file is no larger than gsym') if $figures =~ /image=(\d+)/;
+	}
+	for (['g++', 'g++', '-g'], ['g++, DWARF 4', 'g++', '-gdwarf-4'], ['g++, zlib', 'g++', '-g', '-gz=zlib'], ['g++, sections of old', 'g++', '-g', '-gz=zlib-gnu'],
+		['g++, split', 'g++', '-g', '-gsplit-dwarf'], ['g++, split, DWARF 4', 'g++', '-gdwarf-4', '-gsplit-dwarf'],
+		['clang', 'clang++-19', '-gdwarf-5'], ['clang, zstd', 'clang++-19', '-g', '-gz=zstd'],
+		['clang, split', 'clang++-19', '-g', '-gsplit-dwarf'], ['lld, dropped functions', 'clang++-19', '-g', '-ffunction-sections', '-fuse-ld=lld', '-Wl,--gc-sections']) {
+		my ($what, @command) = @$_;
+		next unless have($command[0]);
+		my $name = $what =~ s/[^\w]+/_/gr;
+		my $file = build($name, @command, '-O2', '-o', $name, $cc);
+		if ($what eq 'g++, sections of old') { # which llvm does not read: the same without compression is the oracle's
+			build("$name.plain", 'objcopy', '--decompress-debug-sections', $name, "$name.plain");
+			($deep) = compare_llvm($what, $file, "$file.plain");
+		} else {
+			($deep) = compare_llvm($what, $file);
+		}
+		cmp_ok($deep // 0, '>', $ADDRESSES / 10, "$what: much of it is expanded into something");
+	}
+	my ($libc) = grep { -e } '/lib/x86_64-linux-gnu/libc.so.6', '/usr/lib/x86_64-linux-gnu/libc.so.6';
+	my ($id) = run_command('readelf', '-n', $libc)->{out} =~ /Build ID: ([0-9a-f]+)/;
+	my $debug = '/usr/lib/debug/.build-id/' . substr($id, 0, 2) . '/' . substr($id, 2) . '.debug';
+	skip('no libc6-dbg of this libc', 1) unless -e $debug;
+	($deep, my $figures) = compare_llvm('libc with libc6-dbg', $libc);
+	cmp_ok($1, '<=', gsym_bytes($debug), 'libc: the image file is no larger than gsym') if $figures =~ /image=(\d+)/;
+}
+SKIP: {
+	skip('no dwz or llvm-symbolizer-19', 1) unless have('dwz') && have('llvm-symbolizer-19');
+	build($_, 'g++', '-O2', '-g', '-o', $_, $cc) for 'shared1', 'shared2';
+	build('', 'cp', 'shared1', 'whole');
+	build('', 'dwz', '-m', 'common.debug', 'shared1', 'shared2');
+	like(run_command('readelf', '-SW', "$dir/shared1")->{out}, qr/\.gnu_debugaltlink/, 'dwz: made a file that both share');
+	# The oracle knows nothing of such files, and GNU addr2line names functions without linkage by the symbol around them.
+	my ($deep) = compare_llvm('dwz', "$dir/shared1", "$dir/whole");
+	cmp_ok($deep // 0, '>', $ADDRESSES / 10, 'dwz: much of it is expanded into something');
+}
+SKIP: {
+	skip('needs root', 1) if $> != 0;
+	skip('no rustc', 1) unless have('rustc');
+	my $program = build('clones', 'rustc', '--edition', '2021', '-C', 'opt-level=3', '-C', 'debuginfo=line-tables-only', '-C',
+		'force-frame-pointers=yes', '-o', 'clones', $rust);
+	my $r = run_command(profile_path(), '-f', '-F', 499, '-o', "$dir/x.json", '-o', "$dir/x.pb.gz", '--', $program, 2);
+	is($r->{status}, 0, 'a Rust program: exit status') or diag($r->{err});
+	my @lines = folded($r->{out});
+	for my $name ('clone', 'decode_in_two_steps', 'decode_in_one_step', 'poll', '\{async_fn#0\}|\{closure#0\}|\{\{closure\}\}') {
+		cmp_ok(count_matching(qr/;(?:[^;]*::)?(?:$name)(?:<[^;]*>)?(?:_\[i\])?(?:;|$)/, @lines), '>', 0, "a Rust program: $name has frames");
+	}
+	my $slow = count_matching(qr/;(?:[^;]*::)?decode_in_two_steps/, @lines);
+	my $fast = count_matching(qr/;(?:[^;]*::)?decode_in_one_step/, @lines);
+	cmp_ok($slow, '>', 3 * $fast, 'a Rust program: what clones takes longer than what borrows');
+	$r = run_command(profile_path(), '-f', '-F', 499, '--no-inline', '--', $program, 1);
+	is(count_matching(qr/_\[i\]/, folded($r->{out})), 0, '--no-inline: none');
+	cmp_ok(total(folded($r->{out})), '>', 100, '--no-inline: nothing lost');
+}
+done_testing();

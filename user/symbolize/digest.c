@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbolize/digest.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "symbolize/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define ROUNDS_MAX 4	  /* the file, its debug file, what that shares with others, split units */
+#define STRIKES_KEPT 1024 /* files that are not tried again */
+
+struct strike {
+	dev_t device;
+	ino_t inode;
+	off_t size;
+	struct timespec changed;
+};
+
+struct digests {
+	struct images *images;
+	struct digest_counts counts;
+	struct strike strikes[STRIKES_KEPT];
+	uint64_t n_strikes; /* ever; the latest are kept */
+
+	struct image *image; /* at hand, or NULL */
+	enum image_level level; /* wanted */
+	bool debug_info;	/* asked for: not again after a parser died of it */
+	int file, roots[PARSE_ROOTS];
+	bool has_root; /* another one than ours */
+	struct parser parser;
+	struct parser_result parsed; /* of an earlier round */
+	struct buf paths; /* of the request */
+	uint32_t n_paths;
+	unsigned round;
+	uint64_t started; /* CLOCK_MONOTONIC ns */
+};
+
+struct digests *digests_new(struct images *images)
+{
+	struct digests *d = xcalloc(1, sizeof(*d));
+
+	d->images = images;
+	return d;
+}
+
+static bool same_strike(const struct strike *a, const struct strike *b)
+{
+	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+static struct strike strike_of(const struct image *i)
+{
+	return (struct strike){i->id.st_dev, i->id.st_ino, i->id.st_size, i->id.st_ctim};
+}
+
+static bool is_struck(const struct digests *d, const struct image *i)
+{
+	struct strike s = strike_of(i);
+
+	for (size_t n = 0; n < STRIKES_KEPT && n < d->n_strikes; n++)
+		if (same_strike(&d->strikes[n], &s))
+			return true;
+	return false;
+}
+
+static bool has_path(const struct digests *d, const struct parse_path *p, const char *text)
+{
+	struct parse_path other;
+
+	for (size_t at = 0; at < d->paths.n; at += sizeof(other) + other.length) {
+		memcpy(&other, d->paths.v + at, sizeof(other));
+		if (other.kind == p->kind && other.root == p->root && other.id == p->id &&
+		    !strcmp(d->paths.v + at + sizeof(other), text))
+			return true;
+	}
+	return false;
+}
+
+static void add_path(struct digests *d, enum parse_kind kind, uint32_t root, uint64_t id, const char *path)
+{
+	struct parse_path p = {kind, root, id, strlen(path) + 1};
+
+	if (d->n_paths >= PARSE_PATHS_MAX || p.length > 4096 || has_path(d, &p, path))
+		return;
+	d->n_paths++;
+	buf_add(&d->paths, &p, sizeof(p));
+	buf_add(&d->paths, path, p.length);
+}
+
+/* In the target's root, then in ours. */
+static void add_paths(struct digests *d, enum parse_kind kind, uint64_t id, const char *path)
+{
+	for (uint32_t root = d->has_root ? 0 : 1; root < PARSE_ROOTS; root++)
+		add_path(d, kind, root, id, path);
+}
+
+/* Separate debug files as distributions lay them out (GDB manual, "Debugging Information in Separate Files"). */
+static char *build_id_path(const struct image *i)
+{
+	struct buf path = {0};
+
+	if (i->build_id_len < 2)
+		return NULL;
+	buf_printf(&path, "/usr/lib/debug/.build-id/%02x/", i->build_id[0]);
+	for (size_t n = 1; n < i->build_id_len; n++)
+		buf_printf(&path, "%02x", i->build_id[n]);
+	buf_puts(&path, ".debug");
+	return path.v;
+}
+
+/* "DIRECTORY/NAME" where DIRECTORY is that of `path`, which has a slash. */
+static char *beside(const char *prefix, const char *path, const char *below, const char *name)
+{
+	return xasprintf("%s%.*s%s/%s", prefix, (int)(strrchr(path, '/') - path), path, below, name);
+}
+
+static void add_debug_link(struct digests *d, const char *name)
+{
+	static const char *const prefixes[] = {"", "", "/usr/lib/debug"}, *const below[] = {"", "/.debug", ""};
+
+	if (strchr(name, '/'))
+		return; /* a link is a base name */
+	for (size_t n = 0; n < ARRAY_SIZE(prefixes); n++) {
+		auto_free char *path = beside(prefixes[n], d->image->path, below[n], name);
+
+		add_paths(d, PARSE_DEBUG, 0, path);
+	}
+}
+
+/* Relative to whichever file has the link: the image's own or its debug file, which is not known here. */
+static void add_alt_link(struct digests *d, const char *name)
+{
+	auto_free char *debug = build_id_path(d->image), *below = beside("/usr/lib/debug", d->image->path, "", name);
+	auto_free char *own = beside("", d->image->path, "", name), *by_id = debug ? beside("", debug, "", name) : NULL;
+
+	if (name[0] == '/') {
+		add_paths(d, PARSE_ALT, 0, name);
+		return;
+	}
+	if (by_id)
+		add_paths(d, PARSE_ALT, 0, by_id);
+	add_paths(d, PARSE_ALT, 0, own);
+	add_paths(d, PARSE_ALT, 0, below);
+}
+
+/* Where it was built, or else where it was installed to. */
+static void add_split_link(struct digests *d, const struct image_link_input *l)
+{
+	const char *slash = strrchr(l->name, '/'), *name = slash ? slash + 1 : l->name;
+	auto_free char *built = l->name[0] == '/' ? xstrdup(l->name) : xasprintf("%s/%s", l->directory, l->name);
+	auto_free char *installed = beside("", d->image->path, "", name);
+
+	add_paths(d, PARSE_SPLIT, l->id, built);
+	if (strcmp(built, installed))
+		add_paths(d, PARSE_SPLIT, l->id, installed);
+}
+
+/* Adds files that the parser did not have. False: there are none to add. */
+static bool follow_links(struct digests *d, const struct image_file *f)
+{
+	struct image_link_input l;
+	uint32_t before = d->n_paths;
+
+	for (uint32_t i = 0; image_file_link(f, i, &l); i++) {
+		if (l.kind == IMAGE_LINK_DEBUG && d->round < 2)
+			add_debug_link(d, l.name);
+		else if (l.kind == IMAGE_LINK_ALT && d->debug_info)
+			add_alt_link(d, l.name);
+		else if (l.kind == IMAGE_LINK_SPLIT)
+			add_split_link(d, &l);
+	}
+	return d->n_paths > before;
+}
+
+static int start_parser(struct digests *d)
+{
+	struct parse_request r = {
+		.debug_info = d->debug_info,
+		.build_id_len = d->image->build_id_len,
+		.paths = d->n_paths,
+	};
+	struct buf request = {0};
+	int ret;
+
+	memcpy(r.build_id, d->image->build_id, r.build_id_len);
+	buf_add(&request, &r, sizeof(r));
+	if (d->paths.n)
+		buf_add(&request, d->paths.v, d->paths.n);
+	ret = parser_start(&d->parser, d->file, d->roots, &request);
+	buf_free(&request);
+	d->round++;
+	d->counts.processes += !ret;
+	d->counts.not_started += !!ret;
+	return ret;
+}
+
+static void close_all(struct digests *d)
+{
+	for (size_t i = 0; i < PARSE_ROOTS; i++)
+		if (d->roots[i] >= 0)
+			close(d->roots[i]);
+	if (d->file >= 0)
+		close(d->file);
+	buf_free(&d->paths);
+}
+
+/* The image has its names, or none. */
+static void finish(struct digests *d)
+{
+	struct image *i = d->image;
+
+	/* Asked when all is read: rewritten in place before or meanwhile, these are the symbols of other code. */
+	if (d->parsed.bytes && !image_is_unchanged(i, d->file)) {
+		munmap(d->parsed.bytes, d->parsed.size);
+		d->parsed.bytes = NULL;
+		d->counts.changed++;
+	}
+	images_set_parsed(d->images, i, d->level, d->parsed.bytes ? &d->parsed : NULL);
+	d->parsed = (struct parser_result){0};
+	d->counts.nanoseconds += clock_ns(CLOCK_MONOTONIC) - d->started;
+	close_all(d);
+	d->image = NULL;
+	images_release(d->images, i);
+}
+
+bool digests_start(struct digests *d, struct image *i, enum image_level level, const char *root)
+{
+	if (d->image)
+		return false;
+	image_ref(i);
+	d->image = i;
+	d->level = level;
+	d->debug_info = level == IMAGE_DEBUG_INFO;
+	d->round = 0;
+	d->n_paths = 0;
+	d->started = clock_ns(CLOCK_MONOTONIC);
+	d->counts.images++;
+	d->file = i->segments.n ? image_find_file(i, root) : -1;
+	d->roots[1] = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	d->roots[0] = root ? open(root, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	d->has_root = d->roots[0] >= 0;
+	if (!d->has_root)
+		d->roots[0] = fcntl(d->roots[1], F_DUPFD_CLOEXEC, 0);
+	auto_free char *debug = build_id_path(i);
+	if (debug)
+		add_paths(d, PARSE_DEBUG, 0, debug);
+	if (is_struck(d, i))
+		d->counts.refused++;
+	else if (d->file >= 0 && !start_parser(d))
+		return true;
+	finish(d);
+	return true;
+}
+
+static void note_failure(struct digests *d, int code)
+{
+	const char *path = d->image->path;
+
+	if (code == -ENOEXEC) {
+		d->counts.nothing++;
+		return;
+	}
+	d->strikes[d->n_strikes++ % STRIKES_KEPT] = strike_of(d->image);
+	if (code == -ETIME)
+		d->counts.overran++;
+	else
+		d->counts.died++;
+	log_debug("%s of %s: the parser %s", d->debug_info ? "no inlined functions" : "no names", path,
+		  code == -ETIME ? "took too long" : "died");
+}
+
+static void on_parser_end(struct digests *d)
+{
+	struct parser_result result;
+	int code = parser_take(&d->parser, &result);
+
+	if (code) {
+		note_failure(d, code);
+		/* With what was found before; if that is nothing, once more for symbols alone. */
+		if (code != -ENOEXEC && d->debug_info && !d->parsed.bytes && !d->image->parsed.bytes) {
+			d->debug_info = false;
+			if (!start_parser(d))
+				return;
+		}
+		finish(d);
+		return;
+	}
+	if (d->parsed.bytes)
+		munmap(d->parsed.bytes, d->parsed.size);
+	d->parsed = result;
+	if (d->round < ROUNDS_MAX && follow_links(d, &result.file) && !start_parser(d))
+		return;
+	finish(d);
+}
+
+bool digests_run(struct digests *d, uint64_t until)
+{
+	while (d->image) {
+		if (!parser_wait(&d->parser, until))
+			return false;
+		on_parser_end(d);
+	}
+	return true;
+}
+
+void digests_free(struct digests *d)
+{
+	if (!d)
+		return;
+	if (d->image) {
+		parser_stop(&d->parser);
+		finish(d);
+	}
+	free(d);
+}
+
+struct digest_counts digests_counts(const struct digests *d)
+{
+	struct digest_counts c = d->counts;
+
+	c.slow = images_slow(d->images);
+	return c;
+}
+
+void digest_counts_print(struct buf *out, const struct digest_counts *c)
+{
+	const struct {
+		const char *text;
+		uint64_t n;
+	} counts[] = {
+#define X(name, text) {text, c->name},
+		DIGEST_COUNTS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(counts); i++)
+		if (counts[i].n || i < 2)
+			buf_printf(out, "%s=%llu ", counts[i].text, (unsigned long long)counts[i].n);
+	buf_printf(out, "in %.3f s", c->nanoseconds / 1e9);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Digesting an image: parser processes are run until one had all files that belong to it, and the image keeps what the last one
+ * made of them. One image at a time; nothing here blocks longer than it is told to.
+ */
+#ifndef SYMBOLIZE_DIGEST_H
+#define SYMBOLIZE_DIGEST_H
+
+#include "symbolize/image.h"
+
+/* What became of parsers since the start: one list gives the counters and the words for them. */
+#define DIGEST_COUNTS(X)                                                                                               \
+	X(images, "images")	  /* that something was asked of */                                                    \
+	X(processes, "parsers")	  /* that were run for them */                                                         \
+	X(nothing, "nothing")	  /* there was nothing to read in it */                                                \
+	X(died, "died")		  /* parsers that did */                                                               \
+	X(overran, "overran")	  /* those that took too long */                                                       \
+	X(refused, "refused")	  /* images that were not tried again after that */                                    \
+	X(changed, "changed")	  /* files that did while they were read */                                            \
+	X(slow, "slow-mappings")  /* of files on file systems that may not answer, which are not opened */                   \
+	X(not_started, "not-started") /* parsers, for want of descriptors or processes */
+
+struct digest_counts {
+#define X(name, text) uint64_t name;
+	DIGEST_COUNTS(X)
+#undef X
+	uint64_t nanoseconds; /* from start to end, of all images together */
+};
+
+/* Appends "images=N parsers=N died=N ... in S s"; of failures those that happened. */
+void digest_counts_print(struct buf *out, const struct digest_counts *c);
+
+struct digests; /* opaque */
+
+struct digests *digests_new(struct images *images);
+void digests_free(struct digests *d); /* NULL is fine; ends a parser that runs */
+
+/*
+ * Starts on an image, with a reference, unless another one is being digested: false then. `root`: where to look for other files
+ * first ("/proc/PID/root"), or NULL.
+ */
+bool digests_start(struct digests *d, struct image *i, enum image_level level, const char *root);
+/* Goes on until nothing is being digested (true) or `until` (CLOCK_MONOTONIC ns). */
+bool digests_run(struct digests *d, uint64_t until);
+struct digest_counts digests_counts(const struct digests *d);
+
+#endif

@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbolize/parse.h"
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "elf/reader.h"
+#include "symbolize/elf_bytes.h"
+#include "symbolize/foreign.h"
+#include "symbolize/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <zlib.h>
+
+static const struct symbol_source *const sources[] = {&symtab_source, &debug_source,	&minidebug_source,
+						       &go_source,     &dynsym_source, &plt_source};
+
+#define INFLATED_BYTES_MAX (512ull << 20)
+#define CRC_BYTES_MAX (512ull << 20) /* a quarter of a second */
+#define LINKS_MAX 512
+
+struct parse_file {
+	enum parse_kind kind;
+	uint64_t id;
+	int fd;
+	uint64_t size;
+	bool loaded;
+	struct elf_copy copy;
+};
+
+struct parse {
+	struct parse_request request;
+	struct parse_file own;
+	VEC(struct parse_file) files; /* those of the request that exist */
+	uint64_t bytes; /* of all of them */
+	const struct elf *debug;
+	struct symtab tables[ARRAY_SIZE(sources)];
+	VEC(struct image_link_input) links;
+};
+
+/* Opening: the last thing that is done with rights. No file is looked into. */
+
+static int open_file(struct parse_file *f, int path_fd)
+{
+	struct stat st;
+
+	f->fd = foreign_open(path_fd);
+	if (f->fd < 0)
+		return f->fd;
+	if (fstat(f->fd, &st))
+		return -errno;
+	f->size = st.st_size;
+	return 0;
+}
+
+static void open_path(struct parse *p, const struct parse_path *path, const char *text, const struct stat *own)
+{
+	struct parse_file f = {.kind = path->kind, .id = path->id};
+	struct stat st;
+	auto_close int found = foreign_find_below(PARSE_ROOT_FD + path->root, text, false, &st);
+
+	if (found < 0 || (st.st_dev == own->st_dev && st.st_ino == own->st_ino))
+		return; /* none, or the image itself */
+	if (open_file(&f, found))
+		return;
+	p->bytes += f.size;
+	*vec_push(&p->files) = f;
+}
+
+static int open_files(struct parse *p, const struct buf *request)
+{
+	struct reader r = {(const uint8_t *)request->v, (const uint8_t *)request->v + request->n, false};
+	struct stat own;
+	int ret;
+
+	memcpy(&p->request, reader_skip(&r, sizeof(p->request)), r.failed ? 0 : sizeof(p->request));
+	if (r.failed || p->request.build_id_len > sizeof(p->request.build_id) || p->request.paths > PARSE_PATHS_MAX)
+		return -EINVAL;
+	ret = open_file(&p->own, PARSE_FILE_FD);
+	if (ret || fstat(p->own.fd, &own))
+		return ret ? ret : -errno;
+	p->bytes = p->own.size;
+	for (uint32_t i = 0; i < p->request.paths; i++) {
+		struct parse_path path;
+		const char *text;
+
+		memcpy(&path, reader_skip(&r, sizeof(path)), r.failed ? 0 : sizeof(path));
+		text = (const char *)reader_skip(&r, r.failed ? 0 : path.length);
+		if (r.failed || !path.length || text[path.length - 1] || path.root >= PARSE_ROOTS)
+			return -EINVAL;
+		open_path(p, &path, text, &own);
+	}
+	return 0;
+}
+
+/* Parsing, in the sandbox. */
+
+/* Does the whole file have this CRC? (zlib's crc32() is the polynomial of .gnu_debuglink.) */
+static bool has_crc(const struct parse_file *f, uint32_t crc)
+{
+	unsigned char chunk[65536];
+	uint64_t at = 0;
+	uint32_t sum = 0;
+	ssize_t n;
+
+	while (at < f->size && f->size <= CRC_BYTES_MAX && (n = pread(f->fd, chunk, sizeof(chunk), at)) > 0) {
+		sum = crc32(sum, chunk, n);
+		at += n;
+	}
+	return at == f->size && sum == crc;
+}
+
+static bool load_file(const struct parse *p, struct parse_file *f)
+{
+	if (!f->loaded)
+		f->loaded = !elf_copy_load(&f->copy, f->fd, f->size, p->request.debug_info ? ELF_DEBUG_INFO : ELF_SYMBOLS);
+	return f->loaded;
+}
+
+/* By build id if the image has one, else by CRC, which only a link tells. */
+static bool belongs(const struct parse *p, const struct parse_file *f, uint32_t crc, bool linked)
+{
+	uint8_t id[20];
+	size_t n = elf_build_id(&f->copy.elf, id);
+
+	if (p->request.build_id_len)
+		return n == p->request.build_id_len && !memcmp(id, p->request.build_id, n);
+	return linked && has_crc(f, crc);
+}
+
+static void want(struct parse *p, enum image_link_kind kind, const char *directory, const char *name, uint64_t id)
+{
+	if (p->links.n < LINKS_MAX && strnlen(name, 4096) < 4096 && (!directory || strnlen(directory, 4096) < 4096))
+		*vec_push(&p->links) = (struct image_link_input){kind, name, directory, id};
+}
+
+static void find_debug_file(struct parse *p)
+{
+	uint32_t crc = 0;
+	const char *link = elf_debuglink(&p->own.copy.elf, &crc);
+
+	for (size_t i = 0; i < p->files.n && !p->debug; i++) {
+		struct parse_file *f = &p->files.v[i];
+
+		if (f->kind == PARSE_DEBUG && load_file(p, f) && belongs(p, f, crc, link))
+			p->debug = &f->copy.elf;
+	}
+	if (!p->debug && link)
+		want(p, IMAGE_LINK_DEBUG, NULL, link, 0);
+}
+
+/* The file that holds what `elf` shares with others, which must have the build id that the link tells; or NULL. */
+static const struct elf *find_alt(struct parse *p, const struct elf *elf)
+{
+	uint8_t id[20];
+	struct elf_bytes b;
+	Elf64_Shdr sh;
+	size_t name;
+
+	if (!elf_section_by_name(elf, ".gnu_debugaltlink", &sh))
+		return NULL;
+	b = elf_contents(elf, &sh);
+	name = b.v ? strnlen((const char *)b.v, b.n) + 1 : 0;
+	if (name < 2 || name >= b.n)
+		return NULL;
+	for (size_t i = 0; i < p->files.n; i++) {
+		struct parse_file *f = &p->files.v[i];
+
+		if (f->kind == PARSE_ALT && load_file(p, f) && elf_build_id(&f->copy.elf, id) == b.n - name &&
+		    !memcmp(id, b.v + name, b.n - name))
+			return &f->copy.elf;
+	}
+	want(p, IMAGE_LINK_ALT, NULL, (const char *)b.v, 0);
+	return NULL;
+}
+
+/* A .dwo file says of itself which unit it belongs to; the DWARF reader compares. */
+static bool find_split(void *ctx, const char *directory, const char *name, uint64_t id, struct elf *ret)
+{
+	struct parse *p = ctx;
+
+	for (size_t i = 0; i < p->files.n; i++) {
+		struct parse_file *f = &p->files.v[i];
+
+		if (f->kind == PARSE_SPLIT && f->id == id && load_file(p, f)) {
+			*ret = f->copy.elf;
+			return true;
+		}
+	}
+	want(p, IMAGE_LINK_SPLIT, directory, name, id);
+	return false;
+}
+
+static size_t read_tables(struct parse *p)
+{
+	const struct symbol_source *answered[ARRAY_SIZE(sources)];
+	struct parse_input in = {.file = &p->own.copy.elf, .debug = p->debug, .answered = answered};
+
+	for (size_t s = 0; s < ARRAY_SIZE(sources); s++)
+		if (sources[s]->load(&p->tables[in.n_answered], &in))
+			answered[in.n_answered++] = sources[s];
+	return in.n_answered;
+}
+
+/* DWARF of the file itself, else of its debug file. */
+static void read_debug_info(struct parse *p, struct debug_info *d)
+{
+	const struct elf *const places[] = {&p->own.copy.elf, p->debug};
+	int ret = -ENOENT;
+
+	for (size_t i = 0; i < ARRAY_SIZE(places) && places[i] && ret; i++) {
+		struct debug_input in = {
+			.elf = places[i],
+			.alt = find_alt(p, places[i]),
+			.split = find_split,
+			.ctx = p,
+			.inflated_max = INFLATED_BYTES_MAX,
+		};
+
+		ret = debug_info_build(d, &in);
+	}
+}
+
+static int parse_files(struct parse *p, struct buf *out)
+{
+	struct debug_info debug = {0};
+	struct image_file_input in = {.tables = p->tables};
+
+	if (!load_file(p, &p->own))
+		return -ENOEXEC;
+	find_debug_file(p);
+	in.n_tables = read_tables(p);
+	if (p->request.debug_info) {
+		read_debug_info(p, &debug);
+		in.debug = debug.strings ? &debug : NULL;
+	}
+	in.links = p->links.v;
+	in.n_links = p->links.n;
+	return image_file_build(out, &in);
+}
+
+bool parse_is_wanted(int argc, char **argv)
+{
+	return argc == 2 && !strcmp(argv[1], PARSE_ARGUMENT);
+}
+
+int parse_main(void)
+{
+	struct buf request = {0}, out = {0};
+	struct parse p = {0};
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "profile-parser");
+	setpriority(PRIO_PROCESS, 0, 19);
+	if (file_read_fd(PARSE_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || sandbox_enter(p.bytes))
+		_exit(1);
+	if (parse_files(&p, &out))
+		_exit(2); /* nothing to say of this file */
+	_exit(file_write_fd(PARSE_RESULT_FD, out.v, out.n) ? 1 : 0);
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The parser process: this program, run again by itself for one image (symbolize/parser.h starts it). It opens the files it was told
+ * of, as nothing can hang but itself; enters the sandbox; copies and parses them; writes an image file and ends.
+ */
+#ifndef SYMBOLIZE_PARSE_H
+#define SYMBOLIZE_PARSE_H
+
+#include "base/buf.h"
+#include "elf/debug_info.h"
+#include "elf/symtab.h"
+#include "symbolize/image_file.h"
+
+/* The only argument of a parser process. */
+#define PARSE_ARGUMENT "--parse-image"
+
+/* Its descriptors. Roots are directories (O_PATH) that paths are followed in, PARSE_ROOTS of them. */
+enum { PARSE_REQUEST_FD, PARSE_RESULT_FD, PARSE_NULL_FD, PARSE_FILE_FD, PARSE_ROOT_FD };
+#define PARSE_ROOTS 2
+
+/* The request: this, then `paths` times a struct parse_path with its text. */
+struct parse_request {
+	uint32_t debug_info; /* also inlined functions and lines: takes longer */
+	uint32_t build_id_len; /* of the image, as the kernel told it or its headers say */
+	uint8_t build_id[20];
+	uint32_t paths;
+};
+
+enum parse_kind {
+	PARSE_DEBUG, /* may be its separate debug file */
+	PARSE_ALT,   /* may be the file that dwz made of what several debug files share */
+	PARSE_SPLIT, /* may be a .dwo file */
+};
+
+struct parse_path {
+	uint32_t kind, root; /* 0: the target's, 1: ours */
+	uint64_t id; /* of a .dwo: the unit's */
+	uint32_t length;
+};
+
+#define PARSE_PATHS_MAX 512
+#define PARSE_REQUEST_BYTES_MAX (4u << 20)
+
+/* What symbols are made of. */
+struct parse_input {
+	const struct elf *file;	 /* the image's own */
+	const struct elf *debug; /* a debug file that belongs to it, or NULL */
+	const struct symbol_source *const *answered; /* the sources that had something before this one */
+	size_t n_answered;
+};
+
+/*
+ * A place where symbols come from. Sources are asked in order; each that answers becomes a table of its own, and a later table
+ * names only what the earlier ones do not. They run in the parser process: bytes in, table out, no system calls.
+ */
+struct symbol_source {
+	const char *name;
+	/* Fills `t`. False when this source has nothing. */
+	bool (*load)(struct symtab *t, const struct parse_input *in);
+};
+extern const struct symbol_source symtab_source; /* .symtab of the file itself */
+extern const struct symbol_source debug_source;	 /* .symtab of a separate debug file */
+extern const struct symbol_source minidebug_source; /* MiniDebugInfo within the file */
+extern const struct symbol_source go_source;	 /* what the Go runtime itself needs */
+extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
+extern const struct symbol_source plt_source;	 /* the linker's stubs, named by what they jump to */
+
+/* Was this program started as a parser process? Then main() does nothing but to return parse_main(). */
+bool parse_is_wanted(int argc, char **argv);
+int parse_main(void);
+
+#endif

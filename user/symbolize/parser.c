@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "symbolize/parser.h"
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "symbolize/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FDS = PARSE_ROOT_FD + PARSE_ROOTS };
+#define HIGH_FD FDS /* above those of the parser, so that none is overwritten before it is copied */
+
+static int memory_file(const char *name)
+{
+	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/* A clean process: no environment, no descriptors but these, default signals, and none that a terminal sends. */
+static int spawn(pid_t *pid, const int fds[FDS])
+{
+	char *argv[] = {(char *)"profile", (char *)PARSE_ARGUMENT, NULL}, *environment[] = {NULL};
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int ret;
+
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setsigmask(&attributes, &none);
+	posix_spawnattr_setsigdefault(&attributes, &all);
+	for (int i = 0; i < FDS; i++)
+		posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+	posix_spawn_file_actions_addclosefrom_np(&actions, FDS);
+	ret = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv, environment);
+	posix_spawn_file_actions_destroy(&actions);
+	posix_spawnattr_destroy(&attributes);
+	return -ret;
+}
+
+int parser_start(struct parser *p, int file, const int *roots, const struct buf *request)
+{
+	auto_close int input = memory_file("profile-request"), output = memory_file("profile-image"), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int from[FDS] = {input, output, null, file, roots[0], roots[1]};
+	int fds[FDS], n = 0, ret = 0;
+
+	*p = (struct parser){.process = -1, .result = -1};
+	if (input < 0 || output < 0)
+		return input < 0 ? input : output;
+	ret = file_write_fd(input, request->v, request->n);
+	if (!ret && lseek(input, 0, SEEK_SET))
+		ret = -errno;
+	for (; !ret && n < FDS; n++) {
+		fds[n] = fcntl(from[n], F_DUPFD_CLOEXEC, HIGH_FD);
+		if (fds[n] < 0) {
+			ret = -errno;
+			break;
+		}
+	}
+	ret = ret ? ret : spawn(&p->pid, fds);
+	while (n)
+		close(fds[--n]);
+	if (ret) {
+		p->pid = 0;
+		return ret;
+	}
+	p->process = syscall(SYS_pidfd_open, p->pid, 0);
+	p->result = output;
+	output = -1;
+	p->deadline = clock_ns(CLOCK_MONOTONIC) + PARSER_DEADLINE_NS;
+	if (p->process < 0) {
+		ret = -errno;
+		parser_stop(p);
+	}
+	return ret;
+}
+
+bool parser_wait(struct parser *p, uint64_t until)
+{
+	struct pollfd ended = {.fd = p->process, .events = POLLIN};
+
+	for (;;) {
+		uint64_t now = clock_ns(CLOCK_MONOTONIC), end = until < p->deadline ? until : p->deadline;
+		int n = poll(&ended, 1, now < end ? (end - now) / NS_PER_MS + 1 : 0);
+
+		if (n > 0)
+			return true;
+		now = clock_ns(CLOCK_MONOTONIC);
+		if (now >= p->deadline)
+			return true; /* parser_take() ends it */
+		if (now >= until)
+			return false;
+	}
+}
+
+/* Parsers that were killed and had not ended yet: they hang in the kernel, on a file system that does not answer. */
+static VEC(pid_t) left;
+
+static void reap_left(void)
+{
+	for (size_t i = left.n; i--;)
+		if (waitpid(left.v[i], NULL, WNOHANG))
+			left.v[i] = left.v[--left.n];
+}
+
+/* How it ended. */
+static int reap(struct parser *p)
+{
+	bool ended = poll(&(struct pollfd){.fd = p->process, .events = POLLIN}, 1, 0) > 0;
+	int status = 0, ret;
+
+	if (!ended) {
+		kill(p->pid, SIGKILL);
+		poll(&(struct pollfd){.fd = p->process, .events = POLLIN}, 1, 100);
+	}
+	reap_left();
+	if (!waitpid(p->pid, &status, WNOHANG)) {
+		*vec_push(&left) = p->pid;
+		ret = -ETIME;
+	} else if (!ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
+		ret = -ETIME;
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) <= 2) {
+		ret = WEXITSTATUS(status) == 2 ? -ENOEXEC : WEXITSTATUS(status) ? -ECHILD : 0;
+	} else {
+		ret = -ECHILD;
+	}
+	close(p->process);
+	p->process = -1;
+	p->pid = 0;
+	return ret;
+}
+
+/* From here on it can neither change nor shrink under us. */
+static int map_result(int fd, struct parser_result *ret)
+{
+	struct stat st;
+	int code;
+
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) || fstat(fd, &st))
+		return -errno;
+	if (!st.st_size)
+		return -EBADMSG;
+	ret->size = st.st_size;
+	ret->bytes = mmap(NULL, ret->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (ret->bytes == MAP_FAILED) {
+		ret->bytes = NULL;
+		return -errno;
+	}
+	code = image_file_open(&ret->file, ret->bytes, ret->size);
+	if (code) {
+		munmap(ret->bytes, ret->size);
+		ret->bytes = NULL;
+	}
+	return code;
+}
+
+int parser_take(struct parser *p, struct parser_result *ret)
+{
+	int code = reap(p);
+
+	*ret = (struct parser_result){0};
+	if (!code)
+		code = map_result(p->result, ret);
+	close(p->result);
+	p->result = -1;
+	return code;
+}
+
+void parser_stop(struct parser *p)
+{
+	if (!p->pid)
+		return;
+	kill(p->pid, SIGKILL);
+	if (p->process >= 0)
+		reap(p);
+	else
+		waitpid(p->pid, NULL, 0);
+	p->pid = 0;
+	close(p->result);
+	p->result = -1;
+}
