@@ -29,6 +29,8 @@ sub install {
 }
 
 my $burn = program('burn');
+# User stacks by their names, whatever the kernel does above them: interrupts are frequent on a busy machine.
+my $in_kernel = qr/(?:;[^;]+_\[k\])*$/;
 {
 	my @lines = profile_shell("i=0; while [ \$i -lt 500 ]; do $burn 20; i=\$((i+1)); done", 199);
 	my @own = grep { $_->[0] =~ /^burn;/ } @lines;
@@ -52,13 +54,13 @@ my $burn = program('burn');
 	unlink($copy);
 	my $r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
 	my @lines = folded($r->{out});
-	cmp_ok(count_matching(qr/;main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'deleted while running: names are right');
+	cmp_ok(count_matching(qr/;main;burn_cpu$in_kernel/, @lines), '>=', 0.9 * total(@lines), 'deleted while running: names are right');
 
 	# Another program takes the path: its names must not appear.
 	install(program('split'), $copy);
 	$r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
 	@lines = folded($r->{out});
-	cmp_ok(count_matching(qr/;main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'replaced while running: names are right');
+	cmp_ok(count_matching(qr/;main;burn_cpu$in_kernel/, @lines), '>=', 0.9 * total(@lines), 'replaced while running: names are right');
 	is(count_matching(qr/leaf_|work/, @lines), 0, 'no name of the file that took its place');
 	stop_command($pid);
 }
@@ -83,7 +85,7 @@ my $burn = program('burn');
 	ok(wait_for(5, sub { (slurp("/proc/$pid/comm") // '') eq "inside\n" }), 'a chrooted program runs');
 	my $r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
 	my @lines = folded($r->{out});
-	cmp_ok(count_matching(qr/^inside;.*main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'chroot: names are right');
+	cmp_ok(count_matching(qr/^inside;.*main;burn_cpu$in_kernel/, @lines), '>=', 0.9 * total(@lines), 'chroot: names are right');
 	stop_command($pid);
 }
 {
@@ -95,7 +97,7 @@ my $burn = program('burn');
 	ok(wait_for(5, sub { (slurp("/proc/$pid/comm") // '') eq "program\n" }), 'a program in its own mount namespace runs');
 	my $r = run_command($profile, '-f', '-F', 499, '-d', 1, '-p', $pid);
 	my @lines = folded($r->{out});
-	cmp_ok(count_matching(qr/^program;.*main;burn_cpu$/, @lines), '>=', 0.9 * total(@lines), 'mount namespace: its own names');
+	cmp_ok(count_matching(qr/^program;.*main;burn_cpu$in_kernel/, @lines), '>=', 0.9 * total(@lines), 'mount namespace: its own names');
 	is(count_matching(qr/leaf_/, @lines), 0, 'not those of the file at that path out here');
 	stop_command($pid);
 	unlink('/var/tmp/profile-test-burn');
