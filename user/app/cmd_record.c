@@ -214,8 +214,8 @@ static void loop(struct run *r)
 				on_timer(r, started);
 				break;
 			case LOOP_SIDEBAND:
-				collector_watch(r->collector);
-				loop_pause_sideband(&r->loop, WATCH_PAUSE_NS);
+				if (collector_watch(r->collector))
+					loop_pause_sideband(&r->loop, WATCH_PAUSE_NS);
 				break;
 			case LOOP_OTHER: /* a target ended */
 				close(events[i].fd);

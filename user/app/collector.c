@@ -168,11 +168,11 @@ static void apply_event(void *ctx, const struct process_event *e)
 	labeler_apply(c->labeler, e);
 }
 
-void collector_watch(struct collector *c)
+bool collector_watch(struct collector *c)
 {
 	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	bool any = sideband_read(c->sideband, apply_event, c);
 
-	sideband_read(c->sideband, apply_event, c);
 	if (c->sideband_lost) {
 		c->sideband_lost = false;
 		scan(c, c->whole_system, NULL);
@@ -180,6 +180,7 @@ void collector_watch(struct collector *c)
 	if (c->unwinder)
 		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
 	c->sideband_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+	return any;
 }
 
 /* Why a stack ends where it does, as the frame shown at its root; NULL when it is whole. */

@@ -28,8 +28,11 @@ int collector_start(struct collector *c, struct error *err);
 
 /* One turn: adds everything sampled since the last one to the profile. */
 void collector_turn(struct collector *c);
-/* Only the side-band: keeps its rings from filling up and pins images while their processes live. */
-void collector_watch(struct collector *c);
+/*
+ * Only the side-band: keeps its rings from filling up, pins images while their processes live, and shows the sampler what they have
+ * mapped. Returns whether anything was told.
+ */
+bool collector_watch(struct collector *c);
 
 /* A turn that ends a window: completes the profile's accounting and times. Sampling goes on. */
 void collector_cut(struct collector *c);

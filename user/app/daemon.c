@@ -303,7 +303,8 @@ static void watch_sideband(struct daemon *d)
 {
 	uint64_t before = collector_usage(d->collector).sideband_ns, pause;
 
-	collector_watch(d->collector);
+	if (!collector_watch(d->collector))
+		return;
 	pause = (collector_usage(d->collector).sideband_ns - before) * PAUSE_FACTOR;
 	loop_pause_sideband(&d->loop, pause < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause);
 }

@@ -106,10 +106,16 @@ int loop_wait(struct loop *l, struct loop_event *events, int max)
 		/* A timer that was set anew meanwhile has nothing to read, and nothing to tell. */
 		if ((kind == LOOP_TIMER || kind == ON_PAUSE_END) && read(fd, &expirations, sizeof(expirations)) < 0)
 			continue;
-		if (kind == ON_PAUSE_END)
+		/*
+		 * A perf event's poll() tells of new records only once, and epoll asks twice when it listens anew: what came during
+		 * the pause may wake nobody, so it has to be looked for.
+		 */
+		if (kind == ON_PAUSE_END) {
 			listen_sideband(l, true);
-		else
-			events[told++] = (struct loop_event){kind, fd};
+			kind = LOOP_SIDEBAND;
+			fd = l->sideband;
+		}
+		events[told++] = (struct loop_event){kind, fd};
 	}
 	return told;
 }

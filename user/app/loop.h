@@ -39,7 +39,10 @@ void loop_arm(struct loop *l, uint64_t time);
 /* Waits until something happens and returns how many events that were, at most `max`. */
 int loop_wait(struct loop *l, struct loop_event *events, int max);
 
-/* After a look at the side-band: no LOOP_SIDEBAND for so long, then one. Bounds what a storm of execs costs us. */
+/*
+ * After a look at the side-band that found something: no LOOP_SIDEBAND for so long, then one, for what came meanwhile. After one
+ * that found nothing it is listened to already. Bounds what a storm of execs costs us.
+ */
 void loop_pause_sideband(struct loop *l, uint64_t ns);
 
 /* One signal that came, or false. */

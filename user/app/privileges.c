@@ -24,9 +24,12 @@
 
 uint64_t privileges_kept(uint64_t have, int paranoid)
 {
-	/* capabilities(7): BPF and perf events; /proc and files of others; kernel symbols; control groups by handle. */
+	/*
+	 * capabilities(7): BPF and perf events; /proc and files of others; kernel symbols; control groups by handle; and what it takes to
+	 * become nobody, for those who parse foreign files.
+	 */
 	uint64_t wanted = BIT(CAP_BPF) | BIT(CAP_PERFMON) | BIT(CAP_SYS_PTRACE) | BIT(CAP_DAC_READ_SEARCH) | BIT(CAP_SYSLOG) |
-			  BIT(CAP_CHECKPOINT_RESTORE);
+			  BIT(CAP_CHECKPOINT_RESTORE) | BIT(CAP_SETUID) | BIT(CAP_SETGID);
 
 	if (paranoid > 2)
 		wanted |= BIT(CAP_SYS_ADMIN);

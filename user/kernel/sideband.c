@@ -220,7 +220,7 @@ static int by_time(const void *a, const void *b)
 	return x->offset < y->offset ? -1 : x->offset > y->offset;
 }
 
-void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx)
+bool sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx)
 {
 	uint64_t until = clock_ns(CLOCK_MONOTONIC);
 
@@ -239,4 +239,5 @@ void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct proces
 		s->event = (struct process_event){.kind = EVENT_LOST};
 		fn(ctx, &s->event);
 	}
+	return s->records.n;
 }

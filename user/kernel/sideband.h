@@ -26,8 +26,8 @@ int sideband_fd(const struct sideband *s);
 
 /*
  * Reads all rings, orders the records by time, and calls `fn` for each. An EVENT_LOST among them means that /proc must be
- * scanned again. The event is valid only during the call.
+ * scanned again. The event is valid only during the call. Returns whether there was anything to read.
  */
-void sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx);
+bool sideband_read(struct sideband *s, void (*fn)(void *ctx, const struct process_event *e), void *ctx);
 
 #endif
