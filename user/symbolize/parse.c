@@ -13,7 +13,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -256,7 +255,6 @@ int parse_main(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "profile-parser");
-	setpriority(PRIO_PROCESS, 0, 19);
 	if (file_read_fd(PARSE_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || sandbox_enter(p.bytes))
 		_exit(1);
 	if (parse_files(&p, &out))
