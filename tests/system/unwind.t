@@ -213,6 +213,7 @@ SKIP: {
 # 7. What it says of itself.
 {
 	my $pid = start_command('sleep', 100);
+	wait_for(5, sub { (slurp("/proc/$pid/maps") // '') =~ m{bin/sleep\n.*/libc\.so\.6\n}s });
 	my $r = run_command($profile, 'doctor', '--unwind', $pid);
 	like($r->{out}, qr/^ *9\d\.\d+% +\d+ +\d+ +\S*libc\.so\.6$/m, 'doctor --unwind: libc is covered') or diag($r->{out}, $r->{err});
 	stop_command($pid);
