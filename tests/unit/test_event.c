@@ -280,6 +280,31 @@ static void test_ksymbol(void **state)
 	buf_free(&b);
 }
 
+/* Where others listen too, the kernel leaves room for their sample_ids behind ours, and whatever was there before in it. */
+static void test_ksymbol_of_several(void **state)
+{
+	struct process_event e;
+	struct buf b = {0};
+	uint16_t size;
+
+	ksymbol(&b, 0x44, 1);
+	for (int i = 0; i < 2; i++) {
+		put64(&b, 0xdead);
+		put64(&b, 0xbeef);
+	}
+	size = b.n;
+	memcpy(b.v + 6, &size, sizeof(size));
+	assert_int_equal(process_event_time(b.v, b.n), TIME);
+	assert_int_equal(decode(&e, &b, b.n), 1);
+	assert_string_equal(e.ksymbol.name, "bpf_prog_6deef7357e7b4530_sd_fw");
+	assert_int_equal(e.time, TIME);
+	/* A name that does not end leaves no room for it. */
+	memset(b.v + 24, 'x', b.n - 24);
+	assert_int_equal(process_event_time(b.v, b.n), 0);
+	assert_int_equal(decode(&e, &b, b.n), -EBADMSG);
+	buf_free(&b);
+}
+
 static void test_other(void **state)
 {
 	struct process_event e;
@@ -414,7 +439,7 @@ int main(void)
 		cmocka_unit_test(test_fork_exit),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_cgroup),
-		cmocka_unit_test(test_ksymbol),
+		cmocka_unit_test(test_ksymbol), cmocka_unit_test(test_ksymbol_of_several),
 		cmocka_unit_test(test_other),
 		cmocka_unit_test(test_trailing_bytes),
 		cmocka_unit_test(test_ranges),

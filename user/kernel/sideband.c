@@ -163,16 +163,6 @@ int sideband_fd(const struct sideband *s)
 	return s->epoll;
 }
 
-/* The time in the trailing sample_id, { u32 pid, tid; u64 time; }: the last 8 bytes of the record. */
-static uint64_t record_time(const char *record, uint32_t size)
-{
-	uint64_t time = 0;
-
-	if (size >= sizeof(struct perf_event_header) + sizeof(time))
-		memcpy(&time, record + size - sizeof(time), sizeof(time));
-	return time;
-}
-
 /* The records up to the time `until`. A later one stays: what another ring, read before, got meanwhile may belong before it. */
 static void copy_ring(struct sideband *s, struct ring *r, uint64_t until)
 {
@@ -200,7 +190,7 @@ static void copy_ring(struct sideband *s, struct ring *r, uint64_t until)
 			memcpy(s->copies.v + at + done, r->bytes + from, n);
 			done += n;
 		}
-		time = record_time(s->copies.v + at, h.size);
+		time = process_event_time(s->copies.v + at, h.size);
 		if (time > until)
 			break;
 		s->copies.n += h.size;

@@ -116,18 +116,56 @@ static void decode_ksymbol(struct process_event *e, struct reader *r)
 		r->ok = false;
 }
 
+#define SAMPLE_ID_BYTES 16 /* { u32 pid, tid; u64 time; }, see SIDE_BAND_SAMPLE_TYPE */
+#define KSYMBOL_NAME 24    /* offset of the name in a KSYMBOL record */
+
+/*
+ * Where the sample_id is: 0 when the record has no room for one. It ends the record, but for KSYMBOL: when several listen, the
+ * kernel counts the sample_ids of those before into the record's size (perf_event_ksymbol_output() in kernel/events/core.c does
+ * not restore it), and what is behind ours is no data. The name is padded with NULs to the next 8 bytes.
+ */
+static size_t sample_id_offset(const char *record, const struct perf_event_header *h)
+{
+	size_t end = h->size, name;
+
+	if (h->type == PERF_RECORD_KSYMBOL && end > KSYMBOL_NAME) {
+		name = strnlen(record + KSYMBOL_NAME, end - KSYMBOL_NAME) + 1;
+		end = KSYMBOL_NAME + (name + 7) / 8 * 8 + SAMPLE_ID_BYTES;
+	}
+	return end <= h->size && end >= sizeof(*h) + SAMPLE_ID_BYTES ? end - SAMPLE_ID_BYTES : 0;
+}
+
+uint64_t process_event_time(const void *record, size_t n)
+{
+	struct perf_event_header h;
+	uint64_t time = 0;
+	size_t at = 0;
+
+	if (n >= sizeof(h)) {
+		memcpy(&h, record, sizeof(h));
+		at = h.size <= n ? sample_id_offset(record, &h) : 0;
+	}
+	if (at)
+		memcpy(&time, (const char *)record + at + 8, sizeof(time));
+	return time;
+}
+
 int process_event_decode(struct process_event *ret, const void *record, size_t n)
 {
 	struct perf_event_header h;
 	struct reader r = {record, n, true};
 	struct reader id;
+	size_t at;
 
 	take(&r, &h, sizeof(h));
-	if (!r.ok || h.size > n || h.size < sizeof(h) + 16)
+	if (!r.ok || h.size > n)
 		return -EBADMSG;
-	/* The sample_id { u32 pid, tid; u64 time; } ends the record; strings stop before it. */
-	id = (struct reader){(const char *)record + h.size - 16, 16, true};
-	r.left = h.size - sizeof(h) - 16;
+	at = sample_id_offset(record, &h);
+	if (!at)
+		return -EBADMSG;
+	/* Strings stop before it. */
+	id = (struct reader){(const char *)record + at, SAMPLE_ID_BYTES, true};
+	r.left = at - sizeof(h);
 	ret->pid = take_u32(&id);
 	ret->tid = take_u32(&id);
 	ret->time = take_u64(&id);

@@ -61,6 +61,9 @@ struct process_event {
 	};
 };
 
+/* When the record of n bytes was made, as its sample_id says: CLOCK_MONOTONIC ns, 0 when it has none. */
+uint64_t process_event_time(const void *record, size_t n);
+
 /*
  * Decodes one record of n bytes. Returns 1 for an event, 0 for a record of another type, -EBADMSG for one that does not
  * fit its own size; *ret means something only after 1.
