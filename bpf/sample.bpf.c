@@ -17,8 +17,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define INDEX_PROBES 8
 
-/* Set by user space before loading. */
-const volatile __u32 log_limit_words; /* a record is begun only at or below this word of a log */
+/* Set by user space before loading. log_limit_words is there, too. */
 const volatile __u32 index_mask;      /* slots - 1 */
 const volatile bool only_targets;
 const volatile bool take_kernel = true, take_user = true;
@@ -84,7 +83,7 @@ static __u64 whole_periods_late(void *ctx, __u64 now, __u64 period)
 
 /* Kernel frames when the interrupted code was the kernel's, then the user frames behind them. */
 static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task,
-					bool roomy)
+					const struct log_place *place)
 {
 	/* The context allows whole words only; kernels with FRED (6.9) keep other things above the 16 bits of cs. */
 	__u16 cs = *(const volatile __u64 *)&ctx->regs.cs;
@@ -101,7 +100,7 @@ static __always_inline void take_stacks(struct bpf_perf_event_data *ctx, struct 
 			r->kernel_frames = bytes / 8;
 	}
 	if (take_user)
-		take_user_stack(ctx, r, task, user_mode, roomy);
+		take_user_stack(ctx, r, task, user_mode, place);
 }
 
 static __always_inline void take_identity(struct sample_record *r, struct task_struct *task, __u64 pid_tgid, __u64 now)
@@ -146,7 +145,7 @@ static long compare_word(__u32 i, void *ctx)
 }
 
 /*
- * Counts record r (at `word` of the log) on an equal earlier one, or keeps it. The index is a shortcut, not the truth: when
+ * Keeps the record at `word` of the log, or counts it on an equal earlier one. The index is a shortcut, not the truth: when
  * it is crowded or two hashes collide, an equal stack merely stands in the log twice.
  */
 static __always_inline void aggregate(struct sample_half *half, __u64 *log, struct sample_slot *index, __u32 word)
@@ -157,6 +156,10 @@ static __always_inline void aggregate(struct sample_half *half, __u64 *log, stru
 	__u32 tag, slot, at;
 
 	r->words = words;
+	half->records++;
+	half->used_words = word + words;
+	if (r->flags & RECORD_RAW)
+		return; /* hardly a stack's words are the same again */
 	bpf_loop(words - RECORD_KEY_WORD, hash_word, &k, 0);
 	tag = (__u32)(k.hash >> 32) | 1;
 	for (int i = 0; i < INDEX_PROBES; i++) {
@@ -175,12 +178,11 @@ static __always_inline void aggregate(struct sample_half *half, __u64 *log, stru
 		bpf_loop(words - RECORD_KEY_WORD, compare_word, &k, 0);
 		if (k.equal) {
 			((struct sample_record *)k.others)->count++;
-			return;
+			half->used_words = word;
+			half->records--;
 		}
 		break;
 	}
-	half->used_words = word + words;
-	half->records++;
 }
 
 static __always_inline void record(struct bpf_perf_event_data *ctx, struct sample_half *half, __u32 key,
@@ -197,7 +199,7 @@ static __always_inline void record(struct bpf_perf_event_data *ctx, struct sampl
 	}
 	r = (struct sample_record *)(log + word);
 	take_identity(r, task, pid_tgid, now);
-	take_stacks(ctx, r, task, word < log_limit_words / 2);
+	take_stacks(ctx, r, task, &(struct log_place){log, word});
 	aggregate(half, log, index, word);
 	half->counters.recorded++;
 }

@@ -62,7 +62,7 @@ struct sample_record {
 };
 #define RECORD_KEY_WORD 2 /* first word of the key */
 #define RECORD_HEAD_WORDS (sizeof(struct sample_record) / 8)
-#define RECORD_MAX_WORDS (RECORD_HEAD_WORDS + SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES + 1)
+#define RECORD_MAX_WORDS (RECORD_HEAD_WORDS + SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES + 1) /* but for a raw one */
 
 /* `flags` of a record */
 #define RECORD_AT_SYSCALL 1 /* the first user frame is the instruction behind a system call, else the interrupted one */
@@ -71,7 +71,8 @@ struct sample_record {
  * stack pointer on: user_frames words together.
  */
 #define RECORD_RAW 2
-#define SAMPLE_RAW_WORDS 1000 /* of stack, at most */
+#define SAMPLE_RAW_WORDS 8000	    /* of the main thread's stack, at most */
+#define SAMPLE_RAW_WORDS_OTHER 1000 /* of another thread's, of which it is not known where it begins */
 #define SAMPLE_RAW_ABOVE 64   /* bytes above where the main thread's stack began: its first frame reads there */
 
 /* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */

@@ -11,7 +11,9 @@
 
 #define PF_KTHREAD 0x00200000 /* linux/sched.h */
 #define USER32_CS 0x23        /* arch/x86/include/asm/segment.h: __USER32_CS */
+#define STACK_GAP (128ull << 20) /* arch/x86/mm/mmap.c: SIZE_128M, what is kept free below the main thread's stack, at least */
 
+const volatile __u32 log_limit_words; /* a record is begun only at or below this word of a log */
 const volatile __u32 process_mask; /* slots of `processes` - 1 */
 
 /* Written by user space, through mmap(); sizes are set there. */
@@ -138,23 +140,35 @@ static __u64 slice_of_ancestor(struct task_struct *task, __u64 exec_id)
 	return slice;
 }
 
+struct log_place {
+	__u64 *log;
+	__u32 word; /* at most log_limit_words */
+};
+
 /*
  * The registers, and what is on the stack, of a process whose mappings are not known yet: user space walks it when they are.
- * Returns how many words that is.
+ * `r` stands at `place`, in the lower half of its log. Returns how many words that is.
  */
-static __always_inline __u32 take_raw(struct sample_record *r, struct task_struct *task, struct unwind_walk *walk)
+static __always_inline __u32 take_raw(const struct sample_record *r, const struct log_place *place, struct task_struct *task,
+				      const struct unwind_walk *walk)
 {
-	__u64 *to = r->frames + (r->kernel_frames & 127), sp = walk->registers[UNWIND_REG_SP];
-	__u64 size = BPF_CORE_READ(task, mm, start_stack) + SAMPLE_RAW_ABOVE - sp;
+	__u64 *to, sp = walk->registers[UNWIND_REG_SP], size = BPF_CORE_READ(task, mm, start_stack) + SAMPLE_RAW_ABOVE - sp;
+	__u32 word = place->word;
 
+	barrier_var(word); /* for the verifier, which only believes what was asked of this very register */
+	if (word > log_limit_words / 2)
+		return 0;
+	to = place->log + word + RECORD_HEAD_WORDS + (r->kernel_frames & 127);
 	for (int i = 0; i < UNWIND_REGISTERS; i++)
 		to[i] = walk->registers[i];
-	/* The main thread's stack ends there; another one's may end anywhere. */
+	/* The main thread's stack ends there; another one's, which is not near, may end anywhere. */
+	if (size > STACK_GAP)
+		size = SAMPLE_RAW_WORDS_OTHER * 8;
 	if (size > SAMPLE_RAW_WORDS * 8)
 		size = SAMPLE_RAW_WORDS * 8;
 	for (int i = 0; i < 4; i++) {
 		asm volatile("" : "+r"(size));
-		size &= 0x1FF8;
+		size &= 0xFFF8;
 		if (size > SAMPLE_RAW_WORDS * 8)
 			break;
 		if (!bpf_probe_read_user(to + UNWIND_REGISTERS, size, (const void *)sp))
@@ -206,7 +220,7 @@ static __always_inline __u16 user_registers(struct bpf_perf_event_data *ctx, str
 
 /* Walks from the user's last instruction, leaf first. */
 static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, struct sample_record *r, struct task_struct *task,
-					    bool user_mode, bool roomy)
+					    bool user_mode, const struct log_place *place)
 {
 	struct user_walk w = {.record = r, .frames = r->kernel_frames, .end = UNWIND_CONTINUE};
 	bool at_call = false, exec = false;
@@ -244,10 +258,10 @@ static __always_inline void take_user_stack(struct bpf_perf_event_data *ctx, str
 	r->user_frames = w.frames - r->kernel_frames;
 	r->end = w.end;
 	/* What else was known too late? */
-	if (roomy && !w.walk->moved &&
+	if (place->word <= log_limit_words / 2 && !w.walk->moved &&
 	    (w.end == UNWIND_NO_PROCESS || w.end == UNWIND_NO_MAPPING || (slice & UNWIND_SLICE_PARTIAL && w.end > UNWIND_TRUNCATED))) {
 		r->flags |= RECORD_RAW;
-		r->user_frames = take_raw(r, task, w.walk);
+		r->user_frames = take_raw(r, place, task, w.walk);
 	}
 }
 
