@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #define PROC_PID_INIT_INO 0xEFFFFFFC /* include/linux/proc_ns.h */
-#define HALF_BYTES_MIN (64u * 1024)
+#define HALF_BYTES_MIN (128u * 1024)
 #define HALF_BYTES_MAX (2u * 1024 * 1024)	/* kernels bound the size of one array value */
 #define MAP_BYTES_DEFAULT (64ull << 20)	/* for all CPUs together */
 #define DRAIN_INTERVAL_MIN_NS (50 * NS_PER_MS)
@@ -32,12 +32,12 @@
 #define RECORD_BYTES_TYPICAL 1024u /* a sized-for stack: ~100 frames, nothing aggregated */
 
 /* What an event says of its periods. The others are among the expected. */
-enum period { EXPECTED, THROTTLED, MULTIPLEXED, PERIOD_N };
+enum period { EXPECTED, THROTTLED, MULTIPLEXED, UNNOTICED, PERIOD_N };
 
 struct cpu_event {
 	int fd; /* -1: offline */
-	bool ran; /* the sampler did, since follow_hotplug() last looked */
-	uint64_t enabled; /* time for which the event was, when that last looked */
+	uint64_t looked;  /* CLOCK_MONOTONIC ns when that was last made sure of: until then the CPU is accounted for */
+	uint64_t enabled; /* time for which the event had been enabled then */
 	/* Periods, by enum period: of earlier events on this CPU; of all, at the last cut; told in windows before. */
 	uint64_t closed[PERIOD_N], cut[PERIOD_N], told[PERIOD_N];
 	struct sample_counters counted; /* drained in this window */
@@ -182,6 +182,7 @@ static int open_event(struct sampler *s, int cpu)
 		return ret;
 	}
 	s->events.v[cpu].fd = fd;
+	s->events.v[cpu].looked = clock_ns(CLOCK_MONOTONIC);
 	return 0;
 }
 
@@ -279,11 +280,15 @@ int sampler_add_target(struct sampler *s, int32_t pid, uint64_t start_tick, stru
 
 int sampler_start(struct sampler *s, struct error *err)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
 	s->running = true;
 	idle_times_read(&s->idle_before);
-	for (size_t i = 0; i < s->events.n; i++)
+	for (size_t i = 0; i < s->events.n; i++) {
+		s->events.v[i].looked = now;
 		if (s->events.v[i].fd >= 0 && ioctl(s->events.v[i].fd, PERF_EVENT_IOC_ENABLE, 0))
 			return error_set(err, -errno, "cannot start sampling on CPU %zu: %s", i, strerror(errno));
+	}
 	return 0;
 }
 
@@ -363,7 +368,6 @@ static void drain_half(struct sampler *s, size_t cpu, uint32_t which, void (*fn)
 	if (half->records)
 		memset(s->indexes.bytes + (cpu * 2 + which) * s->indexes.stride, 0, s->slots * sizeof(struct sample_slot));
 	add_counters(&e->counted, &half->counters);
-	e->ran |= half->counters.runs;
 	if (half->used_words > s->fullest)
 		s->fullest = half->used_words;
 	s->ns += half->counters.ns;
@@ -425,21 +429,39 @@ static void close_event(struct sampler *s, struct cpu_event *e)
 	e->enabled = 0;
 }
 
+/*
+ * A CPU came online, and it was not seen when: all the time since it was last accounted for counts as lost, of which a part may
+ * be time for which it was still off. At most what is between two looks.
+ */
+static void charge_unnoticed(struct sampler *s, struct cpu_event *e, uint64_t now)
+{
+	uint64_t ns = now > e->looked ? now - e->looked : 0, periods = ns / sampler_period_ns(s);
+
+	e->closed[UNNOTICED] += periods;
+	e->closed[EXPECTED] += periods;
+}
+
 /* A CPU that went off and came back since we looked took the event with it: it is on no more, and stays so. */
 static bool stands_still(struct sampler *s, struct cpu_event *e)
 {
-	uint64_t before = e->enabled;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), enabled = read_event(s, e->fd).enabled, elapsed = now - e->looked;
+	uint64_t on = enabled - e->enabled;
 
-	if (e->ran || !s->running) {
-		e->ran = false;
+	if (!s->running)
 		return false;
+	e->enabled = enabled;
+	/* The two clocks differ a little. */
+	if (elapsed - elapsed / 100 > on + NS_PER_MS) {
+		e->looked += on;
+		return true;
 	}
-	e->enabled = read_event(s, e->fd).enabled;
-	return before && e->enabled == before;
+	e->looked = clock_ns(CLOCK_MONOTONIC);
+	return false;
 }
 
 bool sampler_follow_hotplug(struct sampler *s)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	struct cpu_set cpus = {0};
 	bool came = false;
 
@@ -451,8 +473,13 @@ bool sampler_follow_hotplug(struct sampler *s)
 
 		if (e->fd >= 0 && (!online || stands_still(s, e)))
 			close_event(s, e);
-		if (online && e->fd < 0)
+		if (!online) {
+			e->looked = now;
+		} else if (e->fd < 0) {
+			if (s->running)
+				charge_unnoticed(s, e, now);
 			came |= !open_event(s, cpu);
+		}
 	}
 	cpu_set_free(&cpus);
 	return came;
@@ -511,7 +538,7 @@ static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 	struct cpu_event *e = &s->events.v[cpu];
 	const struct sample_counters *c = &e->counted;
 	uint64_t expected = since_told(e, EXPECTED), throttled = since_told(e, THROTTLED), multiplexed = since_told(e, MULTIPLEXED);
-	uint64_t explained = c->runs + throttled + multiplexed, missing, parked;
+	uint64_t unnoticed = since_told(e, UNNOTICED), explained = c->runs + throttled + multiplexed + unnoticed, missing, parked;
 
 	/* A run at the very edge of a period is one the count has not reached yet: the next window expects it no more. */
 	if (expected < explained)
@@ -530,11 +557,13 @@ static void account_cpu(struct sampler *s, size_t cpu, struct accounting *a)
 	a->lost[LOST_UNREADABLE] = e->unreadable;
 	a->lost[LOST_THROTTLED] = throttled;
 	a->lost[LOST_MULTIPLEXED] = multiplexed;
+	a->lost[LOST_HOTPLUG] = unnoticed;
 	a->lost[LOST_MISSED] = c->late < missing ? c->late : missing;
 	a->lost[LOST_SKIPPED] = missing - a->lost[LOST_MISSED];
 	e->told[EXPECTED] += expected;
 	e->told[THROTTLED] += throttled;
 	e->told[MULTIPLEXED] += multiplexed;
+	e->told[UNNOTICED] += unnoticed;
 	e->counted = (struct sample_counters){0};
 	e->unreadable = 0;
 }

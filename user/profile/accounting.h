@@ -17,6 +17,7 @@
 	X(MISSED, "missed", "the timer came a whole period or more too late")                                          \
 	X(THROTTLED, "throttled", "the kernel stopped the event because sampling took too long")                       \
 	X(MULTIPLEXED, "multiplexed", "other users had the hardware counter")                                          \
+	X(HOTPLUG, "hotplug", "the CPU had come online and that had not been noticed yet")                             \
 	X(UNREADABLE, "unreadable", "the record was damaged when it was read back")
 
 enum lost_reason {
