@@ -29,6 +29,8 @@ static struct profile *window(uint64_t number)
 		node = profile_node(p, i % 20 ? node : 0, profile_frame(p, name, "", FRAME_USER));
 	}
 	profile_add(p, first, node, number % 50 + 1);
+	node = profile_node_at(p, node, profile_frame(p, "at_line", "second", FRAME_USER),
+			       profile_location_in(p, profile_image(p, "/usr/bin/second", "ab12"), 0x100, strings_add(p->strings, "second.c"), 42));
 	profile_add(p, second, node, 7);
 	p->start_ns = (T0 + number * 60) * NS_PER_SEC;
 	p->end_ns = p->start_ns + 60 * NS_PER_SEC;

@@ -31,7 +31,7 @@ sub first_samples { my ($from, $to) = @_; return total(map { [0, $_ % 50 + 1] } 
 	is($r->{status}, 0, 'writer') or diag($r->{err});
 	is((stat($dir))[2] & 07777, 0750, 'the directory is not for everybody');
 	is((stat("$dir/history.db"))[2] & 07777, 0640, 'nor is the database');
-	is(sql($dir, 'PRAGMA user_version; PRAGMA application_id'), "1\n" . 0x50524f46, 'version and kind of file');
+	is(sql($dir, 'PRAGMA user_version; PRAGMA application_id'), "2\n" . 0x50524f46, 'version and kind of file');
 	is(sql($dir, 'SELECT count(*) FROM windows WHERE expected != idle + filtered + recorded + lost'), 0, 'accounting');
 
 	# Window 10 starts at 22:24.
@@ -68,6 +68,9 @@ sub first_samples { my ($from, $to) = @_; return total(map { [0, $_ % 50 + 1] } 
 	is($x->{status}, 0, 'export: all formats') or diag($x->{err});
 	is(join(' ', sort map { s{.*/}{}r } glob("$files/* $files/each/*")),
 		'each first-11.folded first-11.svg second-12.folded second-12.svg x.folded x.json x.pb.gz x.svg', 'export: all files');
+
+	my ($at_line) = grep { $_->{name} eq 'at_line' } @{ JSON::PP->new->decode(slurp("$files/x.json"))->{shared}{frames} };
+	is($at_line->{file}, 'second.c', 'export: source files are in the history');
 
 	my $h = run_command($profile, 'history', @range, '--json');
 	my $json = eval { JSON::PP->new->decode($h->{out}) };

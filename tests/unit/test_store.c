@@ -563,7 +563,7 @@ static void damaged_files(void **state)
 		      (unsigned long long)saved);
 }
 
-static void newer_format_is_refused(void **state)
+static void other_format_is_refused(void **state)
 {
 	auto_free char *path = xasprintf("%s/history.db", dir);
 	struct store *s = open_store(STORE_WRITE);
@@ -573,13 +573,13 @@ static void newer_format_is_refused(void **state)
 	append(s, 0, 60, 1);
 	store_close(s);
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 2; UPDATE meta SET value = 2", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 3; UPDATE meta SET value = 3", NULL, NULL, NULL), SQLITE_OK);
 	sqlite3_close(db);
 	assert_null(store_open(dir, STORE_WRITE, &err));
-	assert_non_null(strstr(err.text, "format 2"));
+	assert_non_null(strstr(err.text, "format 3"));
 	err = (struct error){0};
 	assert_null(store_open(dir, STORE_READ, &err));
-	assert_non_null(strstr(err.text, "format 2"));
+	assert_non_null(strstr(err.text, "format 3"));
 }
 
 #define WITH_DIR(test) cmocka_unit_test_setup_teardown(test, make_dir, remove_dir)
@@ -594,7 +594,7 @@ int main(void)
 		WITH_DIR(clock_that_jumps),          WITH_DIR(several_rates),
 		WITH_DIR(second_writer_is_refused),  WITH_DIR(no_history),
 		WITH_DIR(damaged_files),             WITH_DIR(readers_without_permission_to_write),
-		WITH_DIR(newer_format_is_refused),
+		WITH_DIR(other_format_is_refused),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

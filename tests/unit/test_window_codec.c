@@ -46,6 +46,7 @@ static char *odd_name(unsigned f)
 /* A profile with everything in it; equal seeds give equal profiles, near seeds give profiles that share most. */
 static struct profile *some_profile(unsigned seed, unsigned samples)
 {
+	static const uint32_t lines[] = {0, 1, 77, 40000, UINT32_MAX};
 	struct profile *p = profile_new();
 
 	state_of_random = seed;
@@ -61,7 +62,10 @@ static struct profile *some_profile(unsigned seed, unsigned samples)
 			unsigned f = number_below(40);
 			auto_free char *name = odd_name(f), *path = xasprintf("/usr/lib/lib%u.so", f % 5);
 			uint32_t image = f % 4 ? profile_image(p, path, f % 3 ? "aabbccddeeff00112233" : "") : 0;
-			uint32_t location = image ? profile_location(p, image, f * 0x1000ull + (f == 7 ? 1ull << 63 : 0)) : 0;
+			auto_free char *source = xasprintf("/src/dir %u/file.c", f % 7);
+			uint32_t file = f % 6 ? strings_add(p->strings, source) : 0;
+			uint64_t offset = f * 0x1000ull + (f == 7 ? 1ull << 63 : 0);
+			uint32_t location = image ? profile_location_in(p, image, offset, file, file ? lines[number_below(5)] : 0) : 0;
 
 			node = profile_node_at(p, node, profile_frame(p, name, f % 2 ? "libc.so.6" : "", f % (FRAME_NOTE + 1)), location);
 		}
@@ -105,8 +109,9 @@ static char *describe(const struct profile *p)
 			const struct profile_location *l = &p->locations.v[p->nodes.v[n].location];
 			const struct profile_image *image = &p->images.v[l->image];
 
-			buf_printf(&line, " <%s,%s,%d,%s,%s,%llx", strings_get(s, f->name), strings_get(s, f->binary), f->kind,
-				   strings_get(s, image->path), strings_get(s, image->build_id), (unsigned long long)l->offset);
+			buf_printf(&line, " <%s,%s,%d,%s,%s,%llx,%s:%u", strings_get(s, f->name), strings_get(s, f->binary), f->kind,
+				   strings_get(s, image->path), strings_get(s, image->build_id), (unsigned long long)l->offset,
+				   strings_get(s, l->file), l->line);
 		}
 		buf_printf(&line, " = %llu\n", (unsigned long long)p->samples.v[i].count);
 		*vec_push(&lines) = line.v;

@@ -163,7 +163,7 @@ static int check_version(struct store *s, struct error *err)
 		return SQLITE_CORRUPT;
 	if (version == SCHEMA_VERSION)
 		return SQLITE_OK;
-	error_set(err, -EPROTO, "the history %s has format %lld, which this version (format %d) does not know", s->path,
+	error_set(err, -EPROTO, "the history %s has format %lld, which this version (format %d) does not read; move it away to begin a new one", s->path,
 		  (long long)version, SCHEMA_VERSION);
 	return -1;
 }

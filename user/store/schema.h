@@ -4,9 +4,8 @@
  * the profiles themselves are in a format of their own (window_codec.h), read by `profile export`.
  *
  * PRAGMA application_id is 0x50524f46 ("PROF"). PRAGMA user_version is the version of the schema, and meta.schema repeats it:
- *   1  what is described here
- * A version that adds tables or columns which older readers may ignore keeps the number. Older databases are converted when
- * the daemon opens them; a newer one is refused.
+ *   2  what is described here
+ * A version that adds tables or columns which older readers may ignore keeps the number. Any other number is refused.
  *
  * windows       one row per stretch of time; order of id is order of recording, also across steps of the clock
  *   level       0: as recorded; 1: merged to 10 minutes; 2: to an hour
@@ -21,7 +20,7 @@
  * losses        the lost periods of a window by reason (the names of the accounting line)
  * processes     one row per process that had samples in a window
  *   pid         0: several short-lived processes of equal comm and labels, put together when windows were merged
- *   identity    tells processes apart that had the same pid one after another
+ *   identity    tells processes apart that had the same pid one after another: process_identity()
  *   labels      -> labels: exe, cgroup, unit, container, container_name, pod, namespace; '' where it has none
  *   samples     times windows.period_ns is its CPU time in the window
  * profiles      the encoded profile of a window; dictionaries: blocks that many of them share
@@ -32,7 +31,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define SCHEMA_APPLICATION_ID 0x50524f46
 
 extern const char schema_sql[]; /* makes all of it in an empty database; to be run inside a transaction */

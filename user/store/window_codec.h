@@ -6,16 +6,17 @@
  * encoder keeps a dictionary: a block of such elements that many windows refer to, each window adding only what the
  * dictionary has not got. A window needs its dictionary and nothing else: a damaged window harms no other.
  *
- * Format, version 1. All numbers are LEB128 varints of at most 10 bytes; "signed" ones are zigzag coded. A block is compressed
+ * Format, version 2. All numbers are LEB128 varints of at most 10 bytes; "signed" ones are zigzag coded. A block is compressed
  * by zstd as one frame, whose checksum is on and whose content size is stated, and contains
  *
- *   version (1), flags (bit 0: this is a dictionary; the measurement and the samples are missing then)
+ *   version (2), flags (bit 0: this is a dictionary; the measurement and the samples are missing then)
  *   counts of the dictionary's elements, seven numbers in the order below: all 0 without a dictionary; they are what
  *   numbers start from, and must fit the dictionary that the block is read with
  *   strings:    n, number of addresses, n lengths, then the bytes of all (no NUL in them). String 0 is always "", and is not
  *               in the block
  *   images:     n, n paths, n build ids (strings). Image 0 is none, and is not in the block
- *   locations:  n, n images, n offsets (signed, difference to the one before). Location 0 likewise
+ *   locations:  n, n images, n offsets (signed, difference to the one before), n source files (likewise), n lines (likewise; 0:
+ *               unknown). Location 0 likewise
  *   addresses:  the strings that follow: names of code that has no symbol, "[" prefix "+0x" number in hexadecimal "]". The
  *               prefixes (strings above), a location of each (signed, difference to the one before), how much more than the
  *               location's offset the number is (likewise)
