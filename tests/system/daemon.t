@@ -269,6 +269,28 @@ subtest 'kill -9' => sub {
 	is_deeply([glob("$state/*.new $state/*.old $state/history.db.corrupt*")], [], 'nothing is left lying about');
 };
 
+subtest 'one process in the windows of two daemons' => sub {
+	my $state = "$dir/identity";
+	my $sleeper = start_command($burn, 1000000);
+	# A shell that burns CPU time, and becomes another program while the second daemon looks.
+	my $shell = start_command('sh', '-c', "trap 'exec $burn 1000000' USR1; while :; do :; done");
+	my $first = start_daemon({ state => $state }, '--window', 1);
+	wait_windows($first, 1);
+	stop_command($first->{pid}, 'KILL');
+	my $second = start_daemon({ state => $state }, '--window', 1);
+	wait_windows($second, 2);
+	kill('USR1', $shell);
+	wait_windows($second, 2);
+	stop_daemon($second);
+	stop_command($_) for $sleeper, $shell;
+	my @same = rows($second, "select identity, min(window), max(window) from processes where pid = $sleeper and comm = 'burn' group by 1");
+	is(scalar(@same), 1, 'a process is one, before and after a restart') or diag(explain(\@same));
+	is(scalar(rows($second, "select distinct identity from processes where pid = $sleeper and window <= 1")), 1, 'the first daemon saw it');
+	my @programs = rows($second, "select comm, count(distinct identity) from processes where pid = $shell group by 1 order by 1");
+	is_deeply(\@programs, [['burn', 1], ['sh', 1]], 'two programs of one process are two');
+	is((rows($second, "select count(distinct identity) from processes where pid = $shell"))[0][0], 2, 'with an identity each');
+};
+
 subtest 'full disk' => sub {
 	my $mount = "$dir/small";
 	mkdir($mount);

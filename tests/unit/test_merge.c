@@ -76,28 +76,6 @@ static void equal_things_are_added_up(void **state)
 	profile_free(b);
 }
 
-/* Two runs of the profiler may give one (pid, identity) to two programs. */
-static void one_identity_of_two_programs(void **state)
-{
-	struct profile *sum = profile_new(), *a = new_window(0, 10), *b = new_window(0, 10), *late = new_window(0, 10);
-
-	add(a, 7, 1, "sh", "/bin/sh", "", "f", 5);
-	add(b, 7, 1, "perl", "/bin/perl", "", "f", 4);
-	add(late, 7, 1, "perl", "", "", "f", 4); /* whose program is not known */
-	profile_merge(sum, a, NULL);
-	profile_merge(sum, b, NULL);
-	profile_merge(sum, b, NULL);
-	assert_int_equal(sum->processes.n, 2);
-	assert_string_equal(strings_get(sum->strings, sum->processes.v[0].comm), "sh");
-	assert_string_equal(strings_get(sum->strings, sum->processes.v[1].comm), "perl");
-	profile_merge(sum, late, NULL);
-	assert_int_equal(sum->processes.n, 2);
-	profile_free(sum);
-	profile_free(a);
-	profile_free(b);
-	profile_free(late);
-}
-
 static void what_the_filter_holds_back_is_filtered(void **state)
 {
 	struct profile *sum = profile_new(), *a = new_window(0, 10);
@@ -217,23 +195,27 @@ static void small_processes_are_put_together(void **state)
 	profile_free(a);
 }
 
-/* Two places in one function become one; a function of another file, or another name, stays apart. */
+/* Two places in one function become one, of no line; a function of another file, or another name, stays apart. */
 static void one_location_a_function(void **state)
 {
 	struct profile *a = new_window(0, 10), *g;
 	uint32_t t = profile_thread(a, profile_process(a, 1, 1, "x"), 1, "x");
 	uint32_t f = profile_frame(a, "f", "x", FRAME_USER), h = profile_frame(a, "h", "x", FRAME_USER);
-	uint32_t image = profile_image(a, "/x", "ab"), other = profile_image(a, "/y", "cd");
+	uint32_t image = profile_image(a, "/x", "ab"), other = profile_image(a, "/y", "cd"), file = strings_add(a->strings, "f.c");
+	const struct profile_location *l;
 
-	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, image, 0x10)), 1);
-	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, image, 0x18)), 2);
+	profile_add(a, t, profile_node_at(a, 0, f, profile_location_in(a, image, 0x10, file, 7)), 1);
+	profile_add(a, t, profile_node_at(a, 0, f, profile_location_in(a, image, 0x18, file, 8)), 2);
 	profile_add(a, t, profile_node_at(a, 0, f, profile_location(a, other, 0x18)), 4);
 	profile_add(a, t, profile_node_at(a, 0, h, profile_location(a, image, 0x18)), 8);
 	profile_add(a, t, profile_node_at(a, 0, f, 0), 16);
 	g = profile_coarsen(a, 0, 0);
 	assert_int_equal(g->samples.n, 4);
 	assert_int_equal(g->samples.v[0].count, 3);
-	assert_int_equal(g->locations.v[g->nodes.v[g->samples.v[0].node].location].offset, 0x10);
+	l = &g->locations.v[g->nodes.v[g->samples.v[0].node].location];
+	assert_int_equal(l->offset, 0x10);
+	assert_string_equal(strings_get(g->strings, l->file), "f.c");
+	assert_int_equal(l->line, 0);
 	assert_int_equal(profile_total(g), 31);
 	profile_free(g);
 	profile_free(a);
@@ -331,8 +313,7 @@ static void filters(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(equal_things_are_added_up), cmocka_unit_test(one_identity_of_two_programs),
-		cmocka_unit_test(what_the_filter_holds_back_is_filtered), cmocka_unit_test(periods_that_differ),
+		cmocka_unit_test(equal_things_are_added_up), cmocka_unit_test(what_the_filter_holds_back_is_filtered), cmocka_unit_test(periods_that_differ),
 		cmocka_unit_test(events_that_differ), cmocka_unit_test(groups),
 		cmocka_unit_test(small_processes_are_put_together), cmocka_unit_test(one_location_a_function),
 		cmocka_unit_test(rare_frames_are_cut), cmocka_unit_test(filters),

@@ -172,6 +172,8 @@ static void test_exec_in_place(void **state)
 	assert_non_null(before);
 	assert_non_null(after);
 	assert_int_not_equal(before->serial, after->serial);
+	assert_int_equal(process_identity(0xffff, 5 * PROC_TICK_NS, 1), 0x7fff000000005001);
+	assert_int_equal(process_identity(1, 0x123456789ab * PROC_TICK_NS + 7, 0x12345), 0x00013456789ab345);
 	assert_int_equal(before->died, 20);
 	assert_int_equal(after->born, 20);
 	assert_int_equal(after->start_tick, 7);

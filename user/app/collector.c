@@ -29,6 +29,7 @@ struct collector {
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
 	uint64_t walked[SAMPLE_MAX_USER_FRAMES]; /* scratch: a stack that was walked late */
 	uint64_t sideband_ns; /* CPU time spent on following processes */
+	uint16_t boot; /* for the identities of processes */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -43,6 +44,7 @@ struct collector *collector_new(const struct sampler_options *o, const struct sy
 	hooks = symbolizer_hooks(c->symbolizer);
 	c->processes = process_table_new(&hooks);
 	c->labeler = labeler_new();
+	c->boot = proc_boot();
 	c->sampler = sampler_new(o, err);
 	if (c->sampler)
 		c->sideband = sideband_new(err);
@@ -284,11 +286,30 @@ static void learn_exec_id(struct collector *c, struct process *p, const struct s
 	unwinder_changed(c->unwinder, p->pid);
 }
 
+/* Found once for each incarnation. In its first moments the sampler may still count its samples to the program before. */
+static uint64_t identity_of(struct collector *c, struct process *p, const struct sample_record *r)
+{
+	const struct process *before;
+	uint64_t exec_id = r->exec_id;
+
+	if (!p)
+		return process_identity(c->boot, r->start_time, exec_id);
+	if (p->identity)
+		return p->identity;
+	if (p->exec_id && r->time < p->born + EXEC_SETTLES_NS)
+		exec_id = p->exec_id;
+	p->identity = process_identity(c->boot, r->start_time, exec_id);
+	before = p->born ? process_table_find(c->processes, r->tgid, r->start_time, p->born - 1) : NULL;
+	if (before && before != p && before->identity == p->identity)
+		p->identity = process_identity(c->boot, r->start_time, exec_id + 1);
+	return p->identity;
+}
+
 static void add_record(void *ctx, const struct sample_record *r)
 {
 	struct collector *c = ctx;
 	struct process *process = process_table_find(c->processes, r->tgid, r->start_time, r->time);
-	uint64_t identity = process ? process->serial : hash_mix(r->start_time, r->exec_id);
+	uint64_t identity = identity_of(c, process, r);
 	char comm[SAMPLE_COMM_LEN + 1] = "";
 	uint32_t node, id;
 

@@ -296,3 +296,15 @@ int proc_read_maps(int32_t pid, mapping_fn *fn, void *ctx)
 	ret = read_maps(path, fn, ctx);
 	return ret ? ret : read_thread_maps(pid, fn, ctx);
 }
+
+/* "xxxxxxxx-xxxx-..." in hexadecimal. */
+uint16_t proc_boot(void)
+{
+	struct buf text = {0};
+	uint16_t boot = 0;
+
+	if (!file_read("/proc/sys/kernel/random/boot_id", 64, &text) && text.n)
+		boot = strtoul(text.v, NULL, 16) & 0x7fff;
+	buf_free(&text);
+	return boot;
+}

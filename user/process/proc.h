@@ -55,4 +55,7 @@ char *proc_read_exe(int32_t pid);
  */
 int proc_read_maps(int32_t pid, void (*fn)(void *ctx, const struct proc_mapping *m), void *ctx);
 
+/* 15 bits of a number that each run of the kernel draws anew (its boot id); 0 when it cannot be read. */
+uint16_t proc_boot(void);
+
 #endif

@@ -579,6 +579,13 @@ void process_table_expire(struct process_table *t, uint64_t time)
 	forget_vacant(t);
 }
 
+uint64_t process_identity(uint16_t boot, uint64_t start_ns, uint64_t exec_id)
+{
+	uint64_t tick = start_ns / PROC_TICK_NS;
+
+	return (uint64_t)(boot & 0x7fff) << 48 | (tick & 0xfffffffff) << 12 | (exec_id & 0xfff);
+}
+
 size_t process_table_count(const struct process_table *t)
 {
 	return t->count;

@@ -33,7 +33,8 @@ struct mapping_list {
 
 struct process {
 	int32_t pid;
-	uint64_t serial;     /* unique within a table: the identity behind the pid */
+	uint64_t serial;     /* unique within a table */
+	uint64_t identity;   /* process_identity(); 0 until the collector met a sample of it */
 	uint64_t born, died; /* [born, died); born is 0 when it was there before us, died is UINT64_MAX while it runs */
 	uint64_t start_tick; /* when it started, in PROC_TICK_NS; 0 until a sample or /proc told */
 	uint64_t assumed;    /* met before its fork or exec was told: the time when; else 0 */
@@ -98,6 +99,13 @@ struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t ti
  * resolved. A thread's exit is not its process's: which processes ended is found out here, in /proc.
  */
 void process_table_expire(struct process_table *t, uint64_t time);
+
+/*
+ * What tells processes with one pid apart, the same in every run of the profiler: which run of the kernel (15 bits of its boot id),
+ * when the process started (CLOCK_BOOTTIME; 36 bits of PROC_TICK_NS) and which of its programs it is (12 bits of exec_id). Processes
+ * that started one after the other have near identities, which a history keeps in few bytes.
+ */
+uint64_t process_identity(uint16_t boot, uint64_t start_ns, uint64_t exec_id);
 
 size_t process_table_count(const struct process_table *t); /* incarnations, ended ones included */
 

@@ -14,8 +14,7 @@
  *
  * When the periods differ, counts and accounting of both are turned into counts of the greatest common divisor, so that
  * count * period_ns stays exact; into->period_ns says what a count is now. An unknown period (0) is taken as the other's.
- * Two processes are one when pid and identity are equal, unless both have a program (exe) and these differ: identities may
- * repeat when the profiler was restarted in between.
+ * Two processes are one when pid and identity are equal.
  */
 void profile_merge(struct profile *into, const struct profile *from, const struct process_filter *filter);
 

@@ -67,7 +67,7 @@ enum profile_label {
 
 struct profile_process {
 	int32_t pid;       /* in the profiler's pid namespace; 0 when unknown (folded input) */
-	uint64_t identity; /* tells two processes with one pid apart */
+	uint64_t identity; /* tells two processes with one pid apart: process_identity(), or what an input of another kind has */
 	uint32_t comm;     /* string id; 0: the stacks carry their own roots (folded input) */
 	uint32_t labels[LABEL_N]; /* string ids; 0: none */
 };

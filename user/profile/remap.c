@@ -72,8 +72,10 @@ static uint32_t remap_location(struct remap *m, uint32_t id)
 {
 	const struct profile_location *l = &m->from->locations.v[id];
 
+	/* When places become one, no line is that of all. */
 	if (m->locations[id] == UNMAPPED)
-		m->locations[id] = profile_location(m->into, remap_image(m, l->image), l->offset);
+		m->locations[id] = profile_location_in(m->into, remap_image(m, l->image), l->offset, remap_string(m, l->file),
+						       m->one_location ? 0 : l->line);
 	return m->locations[id];
 }
 
@@ -122,26 +124,6 @@ uint32_t remap_node(struct remap *m, uint32_t root, uint32_t id)
 	return at;
 }
 
-/* Another profiler's run may have given the same identity to another program. */
-static uint64_t identity_in(struct remap *m, const struct profile_process *p)
-{
-	const char *exe = remap_text(m, p->labels[LABEL_EXE]);
-	uint64_t identity = p->identity;
-
-	for (int tries = 0; tries < 16; tries++) {
-		uint32_t id = profile_find_process(m->into, p->pid, identity);
-		const char *other;
-
-		if (id == TABLE_NONE)
-			return identity;
-		other = strings_get(m->into->strings, m->into->processes.v[id].labels[LABEL_EXE]);
-		if (!*exe || !*other || !strcmp(exe, other))
-			return identity;
-		identity = hash_mix(identity, hash_bytes(exe, strlen(exe)));
-	}
-	return identity;
-}
-
 uint32_t remap_process(struct remap *m, uint32_t id)
 {
 	const struct profile_process *p = &m->from->processes.v[id];
@@ -149,7 +131,7 @@ uint32_t remap_process(struct remap *m, uint32_t id)
 
 	if (m->processes[id] != UNMAPPED)
 		return m->processes[id];
-	to = profile_process(m->into, p->pid, identity_in(m, p), remap_text(m, p->comm));
+	to = profile_process(m->into, p->pid, p->identity, remap_text(m, p->comm));
 	for (int i = 0; i < LABEL_N; i++)
 		if (p->labels[i])
 			m->into->processes.v[to].labels[i] = remap_string(m, p->labels[i]);
