@@ -71,7 +71,7 @@ static void measure(const char *path, const struct elf *elf)
 		debug_info_build(&d, &(struct debug_input){.elf = elf, .inflated_max = 1ull << 30});
 		dwarf = best(dwarf, start);
 		start = clock_ns(CLOCK_MONOTONIC);
-		if (image_file_build(&out, &(struct image_file_input){&t, 1, d.strings ? &d : NULL, NULL, 0}))
+		if (image_file_build(&out, &(struct image_file_input){.tables = &t, .n_tables = 1, .debug = d.strings ? &d : NULL}))
 			return;
 		image = best(image, start);
 	}

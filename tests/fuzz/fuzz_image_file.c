@@ -13,10 +13,13 @@ static void find(const struct image_file *f, uint64_t vaddr)
 {
 	struct image_frame frames[8];
 	size_t n = image_file_find(f, vaddr, frames, 8);
+	uint64_t begin;
 
 	for (size_t i = 0; i < n && i < 8; i++)
 		if (strlen(frames[i].name) > f->h.size || strlen(frames[i].file) > f->h.size || !(frames[i].key < image_file_keys(f)))
 			abort();
+	if (image_file_function(f, vaddr, &begin) && begin > vaddr)
+		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

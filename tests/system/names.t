@@ -80,13 +80,19 @@ RUST
 {
 	# By build id under /usr/lib/debug, as distributions install it.
 	build('', 'gcc', @flags, '-Wl,--build-id', '-o', "$dir/packaged", 'tests/programs/split.c');
+	my %start = reverse run_command('nm', "$dir/packaged")->{out} =~ /^0*(\w+) [tT] (leaf_\w+)$/mg;
 	my ($id) = run_command('readelf', '-n', "$dir/packaged")->{out} =~ /Build ID: ([0-9a-f]+)/;
 	my $target = '/usr/lib/debug/.build-id/' . substr($id, 0, 2) . '/' . substr($id, 2) . '.debug';
 	build('', 'sh', '-c', "mkdir -p \$(dirname $target) && objcopy --only-keep-debug $dir/packaged $target && strip $dir/packaged");
 	cmp_ok(share(qr/;main;work;leaf_/, profile_of("$dir/packaged", 1)), '>', 0.9, 'separate debug file by build id');
 	unlink($target);
 	rmdir($target =~ s{/[^/]+$}{}r);
-	cmp_ok(share(qr/;\[packaged\+0x[0-9a-f]+\]$/, profile_of("$dir/packaged", 1)), '>', 0.9, 'stripped: addresses, honestly');
+	is(keys %start, 2, 'the two leaves have addresses');
+	my @lines = profile_of("$dir/packaged", 1);
+	cmp_ok(share(qr/;\[packaged\+0x[0-9a-f]+\]$/, @lines), '>', 0.9, 'stripped: addresses, honestly');
+	for my $leaf (sort keys %start) {
+		cmp_ok(share(qr/;\[packaged\+0x$start{$leaf}\]$/, @lines), '>', 0.2, "stripped: $leaf is one frame, that of its first address");
+	}
 }
 {
 	my $setting = '/proc/sys/kernel/kptr_restrict';

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "elf/debug_info.h"
+#include "elf/eh_frame.h"
 #include "elf/symtab.h"
 #include "symbolize/image_file.h"
 
@@ -76,6 +77,46 @@ static void symbols_of_several_tables(void **state)
 	buf_free(&bytes);
 	symtab_free(&tables[0]);
 	symtab_free(&tables[1]);
+}
+
+static uint64_t function_at(const struct image_file *f, uint64_t vaddr)
+{
+	uint64_t start;
+
+	return image_file_function(f, vaddr, &start) ? start : 0;
+}
+
+/* Fifty functions with gaps between them; one has a name, of another one the middle has. */
+static void functions_without_names(void **state)
+{
+	struct eh_frame_function functions[50] = {0};
+	struct image_file_input in = {.functions = functions, .n_functions = 50, .n_tables = 1};
+	struct buf bytes = {0};
+	struct image_file f;
+	struct symtab table;
+
+	memset(&table, 0, sizeof(table));
+	in.tables = &table;
+	for (size_t i = 0; i < 50; i++) {
+		functions[i].start = 0x400000 + i * 0x1000;
+		functions[i].size = 0x10 + i * 0x20;
+	}
+	add_symbol(&table, functions[7].start, functions[7].start + functions[7].size, "seven");
+	add_symbol(&table, functions[9].start + 0x10, functions[9].start + 0x20, "in_nine");
+	f = open_built(&bytes, &in);
+	assert_int_equal(function_at(&f, 0x3fffff), 0);
+	for (size_t i = 0; i < 50; i++) {
+		uint64_t start = functions[i].start, last = start + functions[i].size - 1, wanted = i == 7 ? 0 : start;
+
+		assert_int_equal(function_at(&f, start), wanted);
+		assert_int_equal(function_at(&f, last), wanted);
+		assert_int_equal(function_at(&f, last + 1), 0);
+		assert_string_equal(name_at(&f, start), i == 7 ? "seven" : "-");
+	}
+	assert_string_equal(name_at(&f, functions[9].start + 0x10), "in_nine");
+	assert_int_equal(function_at(&f, UINT64_MAX), 0);
+	buf_free(&bytes);
+	symtab_free(&table);
 }
 
 static void nothing_at_all(void **state)
@@ -220,7 +261,7 @@ static void damaged_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(symbols_of_several_tables), cmocka_unit_test(nothing_at_all), cmocka_unit_test(links),
+		cmocka_unit_test(symbols_of_several_tables), cmocka_unit_test(functions_without_names), cmocka_unit_test(nothing_at_all), cmocka_unit_test(links),
 		cmocka_unit_test(same_as_the_tables),	     cmocka_unit_test(damaged_bytes),
 	};
 

@@ -82,6 +82,14 @@ static bool is_go(const struct elf *elf)
 	       elf_section_by_name(elf, ".note.go.buildid", &sh);
 }
 
+static void load_unwind(struct loader *l)
+{
+	uint64_t offset, n;
+
+	for (unsigned i = 0; eh_frame_range(&l->copy->elf, i, &offset, &n); i++)
+		load(l, offset, n);
+}
+
 static void load_symbols(struct loader *l)
 {
 	const struct elf *elf = &l->copy->elf;
@@ -102,6 +110,7 @@ static void load_symbols(struct loader *l)
 		load_sections(l, (const char *const[]){MINIDEBUG_SECTION, NULL}, SYMBOLS_BYTES_MAX);
 		if (is_go(elf))
 			load_sections(l, pclntab_sections, SYMBOLS_BYTES_MAX);
+		load_unwind(l);
 	}
 	/* Without section headers the dynamic symbols are somewhere in the segments, with a linker that is told so even in text. */
 	for (uint32_t i = 0; !dynamic && elf_segment(elf, i, &ph); i++)
@@ -127,14 +136,6 @@ static void load_debug_info(struct loader *l)
 			if (elf_section_by_name(&l->copy->elf, name, &sh))
 				load(l, sh.sh_offset, sh.sh_size);
 		}
-}
-
-static void load_unwind(struct loader *l)
-{
-	uint64_t offset, n;
-
-	for (unsigned i = 0; eh_frame_range(&l->copy->elf, i, &offset, &n); i++)
-		load(l, offset, n);
 }
 
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)

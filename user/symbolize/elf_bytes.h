@@ -18,9 +18,9 @@ struct elf_copy {
 enum elf_parts { ELF_HEADERS, ELF_UNWIND, ELF_SYMBOLS, ELF_DEBUG_INFO };
 
 /*
- * Reads headers and notes; with ELF_UNWIND also call frame information; with ELF_SYMBOLS symbol and string tables and links to debug
- * files; with ELF_DEBUG_INFO those and DWARF. 0, -ENOEXEC or another negative
- * errno. What could not be read is zeros.
+ * Reads headers and notes; with ELF_UNWIND also call frame information; with ELF_SYMBOLS symbol and string tables, links to debug
+ * files and, where there is no full symbol table, call frame information, which says where functions are; with ELF_DEBUG_INFO those
+ * and DWARF. 0, -ENOEXEC or another negative errno. What could not be read is zeros.
  */
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts);
 void elf_copy_free(struct elf_copy *c);

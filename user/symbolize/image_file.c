@@ -3,6 +3,7 @@
 
 #include "base/table.h"
 #include "elf/debug_info.h"
+#include "elf/eh_frame.h"
 #include "elf/reader.h"
 #include "elf/symtab.h"
 
@@ -181,6 +182,32 @@ static void write_blocks(struct file_writer *w, struct image_file_section *s, st
 	buf_free(&b->bytes);
 }
 
+/* Two symbols may cover one function's code together; what of it has a name has no need of the function. */
+static void write_functions(struct file_writer *w, const merged_symbols *all, const struct image_file_input *in)
+{
+	struct blocks b = {.per_block = IMAGE_BLOCK};
+	merged_symbols unnamed = {0};
+	uint32_t end = 0;
+	size_t at = 0;
+
+	for (size_t i = 0; i < in->n_functions; i++) {
+		const struct eh_frame_function *f = &in->functions[i];
+
+		unnamed.n = 0;
+		push_uncovered(&unnamed, all, &at, (struct merged_symbol){f->start, f->start + f->size, ""});
+		if (!unnamed.n || !fits(w, f->start) || !fits(w, f->start + f->size))
+			continue;
+		if (b.n % IMAGE_BLOCK == 0)
+			end = f->start - w->base;
+		next_element(&b, f->start - w->base);
+		put_uleb(&b.bytes, f->start - w->base - end);
+		put_uleb(&b.bytes, f->size);
+		end = f->start + f->size - w->base;
+	}
+	vec_free(&unnamed);
+	write_blocks(w, &w->h.functions, &b);
+}
+
 static uint32_t file_index(struct file_writer *w, const struct debug_info *d, uint32_t id)
 {
 	if (!id)
@@ -298,10 +325,13 @@ static void write_links(struct file_writer *w, const struct image_file_input *in
 	w->h.links.count = in->n_links;
 }
 
-static uint64_t lowest_address(const merged_symbols *all, const struct debug_info *d)
+static uint64_t lowest_address(const merged_symbols *all, const struct image_file_input *in)
 {
 	uint64_t lowest = all->n ? all->v[0].start : UINT64_MAX;
+	const struct debug_info *d = in->debug;
 
+	if (in->n_functions && in->functions[0].start < lowest)
+		lowest = in->functions[0].start;
 	if (d && d->ranges.n && d->ranges.v[0].start < lowest)
 		lowest = d->ranges.v[0].start;
 	if (d && d->lines.n && d->lines.v[0].start < lowest)
@@ -314,6 +344,7 @@ static void write_sections(struct file_writer *w, const merged_symbols *all, con
 	const struct debug_info *d = in->debug;
 
 	write_symbols(w, all);
+	write_functions(w, all, in);
 	if (d && d->strings) {
 		number_nodes(w, d);
 		write_ranges(w, d);
@@ -336,7 +367,7 @@ int image_file_build(struct buf *out, const struct image_file_input *in)
 	int ret = 0;
 
 	merge_tables(&all, in);
-	w.base = lowest_address(&all, in->debug);
+	w.base = lowest_address(&all, in);
 	memcpy(w.h.magic, magic, sizeof(magic));
 	w.h.version = IMAGE_FILE_VERSION;
 	w.h.base = w.base;
@@ -386,6 +417,7 @@ int image_file_open(struct image_file *f, const void *bytes, size_t size)
 	if (!holds(&h, &h.symbols, h.symbols.count * (uint64_t)IMAGE_SYMBOL_BYTES) ||
 	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.links, h.links.count * (uint64_t)sizeof(struct image_link)) ||
 	    !holds(&h, &h.strings, h.strings.count) ||
+	    !holds(&h, &h.functions, blocks_of(&h.functions, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)) ||
 	    !holds(&h, &h.ranges, blocks_of(&h.ranges, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)) ||
 	    !holds(&h, &h.nodes, blocks_of(&h.nodes, IMAGE_NODE_BLOCK) * (uint64_t)sizeof(struct block_entry) + h.nodes.count * (uint64_t)NODE_BYTES_MIN) ||
 	    !holds(&h, &h.lines, blocks_of(&h.lines, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)))
@@ -492,7 +524,7 @@ static uint32_t find_node(const struct image_file *f, uint32_t address)
 	r = open_block(f, &f->h.ranges, IMAGE_BLOCK, block, &n);
 	while (n-- && !r.failed && r.at != r.end) {
 		start += reader_uleb(&r);
-		node += reader_sleb(&r);
+		node += (uint32_t)reader_sleb(&r);
 		if (start > address)
 			break;
 		found = node;
@@ -521,9 +553,9 @@ static struct line find_line(const struct image_file *f, uint32_t address)
 
 		start += reader_uleb(&r);
 		step = reader_sleb(&r);
-		number += step >> 1;
+		number += (uint32_t)(step >> 1);
 		if (step & 1)
-			file += reader_sleb(&r);
+			file += (uint32_t)reader_sleb(&r);
 		if (start > address)
 			break;
 		found = (struct line){file_at(f, file), number};
@@ -589,6 +621,31 @@ size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_
 	else if (at && at < f->h.nodes.count && *node.name)
 		store(frames, max, n++, (struct image_frame){node.name, line.file, line.number, f->h.symbols.count + at, false});
 	return n;
+}
+
+bool image_file_function(const struct image_file *f, uint64_t vaddr, uint64_t *start)
+{
+	uint64_t address = vaddr - f->h.base, begin;
+	struct reader r;
+	uint32_t block, n;
+
+	if (!f->bytes || vaddr < f->h.base || address >= UINT32_MAX || !find_block(f, &f->h.functions, address, &block))
+		return false;
+	begin = entry_at(f, &f->h.functions, block).start;
+	r = open_block(f, &f->h.functions, IMAGE_BLOCK, block, &n);
+	while (n-- && !r.failed && r.at != r.end) {
+		uint64_t size;
+
+		begin += reader_uleb(&r);
+		size = reader_uleb(&r);
+		if (r.failed || begin > address || size > UINT32_MAX)
+			return false;
+		*start = f->h.base + begin;
+		if (address - begin < size)
+			return true;
+		begin += size;
+	}
+	return false;
 }
 
 uint32_t image_file_keys(const struct image_file *f)

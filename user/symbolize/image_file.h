@@ -5,6 +5,7 @@
  *
  *   header     struct image_file_header
  *   symbols    ascending and disjoint: their addresses (u32), then their struct image_symbol
+ *   functions  code that no symbol names, but of which it is known where the function begins: starts and sizes
  *   files      u32: the string of each source file; 0 is none
  *   ranges     from which address on which node has the code (user/elf/debug_info.h)
  *   nodes      functions and expansions; 0 is none
@@ -12,7 +13,7 @@
  *   links      files that the ELF file names, which were not at hand
  *   strings    NUL-terminated text; offset 0 is ""
  *
- * Ranges, nodes and lines are written as differences in LEB128, IMAGE_BLOCK (IMAGE_NODE_BLOCK) of them a block; in front of the blocks
+ * Functions, ranges, nodes and lines are written as differences in LEB128, IMAGE_BLOCK (IMAGE_NODE_BLOCK) of them a block; in front of the blocks
  * stands an index with each block's first address (of nodes: 0) and place, so that a look-up is a binary search and the decoding of
  * one block.
  */
@@ -25,9 +26,10 @@
 #include <stdint.h>
 
 struct debug_info;
+struct eh_frame_function;
 struct symtab;
 
-#define IMAGE_FILE_VERSION 1
+#define IMAGE_FILE_VERSION 2
 #define IMAGE_BLOCK 16
 #define IMAGE_NODE_BLOCK 8 /* found by number, several a look-up */
 
@@ -39,7 +41,7 @@ struct image_file_header {
 	char magic[8]; /* "profimg" and NUL */
 	uint32_t version, size; /* of the whole file, in bytes */
 	uint64_t base;		/* addresses below are virtual addresses minus this */
-	struct image_file_section symbols, files, ranges, nodes, lines, links, strings;
+	struct image_file_section symbols, functions, files, ranges, nodes, lines, links, strings;
 };
 
 struct image_symbol {
@@ -71,6 +73,8 @@ struct image_link_input {
 struct image_file_input {
 	const struct symtab *tables;
 	size_t n_tables;
+	const struct eh_frame_function *functions; /* ascending and disjoint; those that a symbol covers are left out */
+	size_t n_functions;
 	const struct debug_info *debug; /* or NULL */
 	const struct image_link_input *links;
 	size_t n_links;
@@ -98,6 +102,8 @@ struct image_frame {
 /* Frames at a virtual address, innermost first: how many there are; at most `max` of them are stored. 0: no name is known. */
 size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_frame *frames, size_t max);
 uint32_t image_file_keys(const struct image_file *f);
+/* The virtual address where the function without a name begins that `vaddr` is in; false when that is not known either. */
+bool image_file_function(const struct image_file *f, uint64_t vaddr, uint64_t *start);
 
 /* Link i; false when there is none. */
 bool image_file_link(const struct image_file *f, uint32_t i, struct image_link_input *ret);

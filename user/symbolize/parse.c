@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "elf/eh_frame.h"
 #include "elf/reader.h"
 #include "symbolize/elf_bytes.h"
 #include "symbolize/foreign.h"
@@ -39,6 +40,8 @@ struct parse {
 	uint64_t bytes; /* of all of them */
 	const struct elf *debug;
 	struct symtab tables[ARRAY_SIZE(sources)];
+	bool complete; /* one of them has all functions */
+	struct eh_frame unwind; /* otherwise: where they are */
 	VEC(struct image_link_input) links;
 };
 
@@ -201,8 +204,10 @@ static size_t read_tables(struct parse *p)
 	struct parse_input in = {.file = &p->own.copy.elf, .debug = p->debug, .answered = answered};
 
 	for (size_t s = 0; s < ARRAY_SIZE(sources); s++)
-		if (sources[s]->load(&p->tables[in.n_answered], &in))
+		if (sources[s]->load(&p->tables[in.n_answered], &in)) {
 			answered[in.n_answered++] = sources[s];
+			p->complete |= sources[s]->complete;
+		}
 	return in.n_answered;
 }
 
@@ -234,6 +239,10 @@ static int parse_files(struct parse *p, struct buf *out)
 		return -ENOEXEC;
 	find_debug_file(p);
 	in.n_tables = read_tables(p);
+	if (!p->complete && !eh_frame_open(&p->unwind, &p->own.copy.elf)) {
+		in.functions = p->unwind.functions.v;
+		in.n_functions = p->unwind.functions.n;
+	}
 	if (p->request.debug_info) {
 		read_debug_info(p, &debug);
 		in.debug = debug.strings ? &debug : NULL;

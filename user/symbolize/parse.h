@@ -55,6 +55,7 @@ struct parse_input {
  */
 struct symbol_source {
 	const char *name;
+	bool complete; /* it has all functions, when it has any */
 	/* Fills `t`. False when this source has nothing. */
 	bool (*load)(struct symtab *t, const struct parse_input *in);
 };

@@ -10,7 +10,7 @@ static bool load_symtab(struct symtab *t, const struct parse_input *in)
 	return !symtab_build(t, in->file, SYMTAB_FULL);
 }
 
-const struct symbol_source symtab_source = {".symtab", load_symtab};
+const struct symbol_source symtab_source = {".symtab", true, load_symtab};
 
 static bool load_debug(struct symtab *t, const struct parse_input *in)
 {
@@ -18,28 +18,28 @@ static bool load_debug(struct symtab *t, const struct parse_input *in)
 	return in->debug && !in->n_answered && !symtab_build(t, in->debug, SYMTAB_FULL);
 }
 
-const struct symbol_source debug_source = {"separate debug file", load_debug};
+const struct symbol_source debug_source = {"separate debug file", true, load_debug};
 
 static bool load_minidebug(struct symtab *t, const struct parse_input *in)
 {
 	return !in->n_answered && !minidebug_symbols(t, in->file);
 }
 
-const struct symbol_source minidebug_source = {".gnu_debugdata", load_minidebug};
+const struct symbol_source minidebug_source = {".gnu_debugdata", true, load_minidebug};
 
 static bool load_go(struct symtab *t, const struct parse_input *in)
 {
 	return !in->n_answered && !pclntab_symbols(t, in->file);
 }
 
-const struct symbol_source go_source = {".gopclntab", load_go};
+const struct symbol_source go_source = {".gopclntab", true, load_go};
 
 static bool load_plt(struct symtab *t, const struct parse_input *in)
 {
 	return !plt_symbols(t, in->file);
 }
 
-const struct symbol_source plt_source = {".plt", load_plt};
+const struct symbol_source plt_source = {".plt", false, load_plt};
 
 static bool load_dynsym(struct symtab *t, const struct parse_input *in)
 {
@@ -47,4 +47,4 @@ static bool load_dynsym(struct symtab *t, const struct parse_input *in)
 	return !(in->n_answered && in->answered[0] == &symtab_source) && !symtab_build(t, in->file, SYMTAB_DYNAMIC);
 }
 
-const struct symbol_source dynsym_source = {".dynsym", load_dynsym};
+const struct symbol_source dynsym_source = {".dynsym", false, load_dynsym};

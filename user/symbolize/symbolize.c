@@ -176,7 +176,7 @@ static uint32_t table_frame(struct symbolizer *s, struct profile *p, const struc
 	return *id - 1;
 }
 
-/* Code without a name: where it is in its file, in the file's own addresses if it has some. */
+/* Code without a name: where it, or the function that it belongs to, is in its file, in the file's own addresses if it has some. */
 static uint32_t address_frame(struct symbolizer *s, struct profile *p, const char *binary, uint64_t vaddr)
 {
 	buf_truncate(&s->name, 0);
@@ -394,14 +394,18 @@ static uint32_t chain_frame(struct symbolizer *s, struct profile *p, struct imag
 static uint32_t name_code(struct symbolizer *s, struct profile *p, uint32_t parent, struct image *image, struct profile_location where)
 {
 	struct image_frame frames[CHAIN_MAX];
-	uint64_t vaddr = where.offset;
+	uint64_t vaddr = where.offset, begin;
 	bool has_vaddr = image_vaddr(image, where.offset, &vaddr);
 	size_t n = has_vaddr && image->parsed.bytes ? image_file_find(&image->parsed.file, vaddr, frames, CHAIN_MAX) : 0;
 
 	if (n > CHAIN_MAX)
 		n = CHAIN_MAX;
-	if (!n || frames[n - 1].inlined) /* the function itself is unknown */
-		parent = profile_node_at(p, parent, address_frame(s, p, image->name, vaddr), profile_location(p, where.image, where.offset));
+	if (!n || frames[n - 1].inlined) { /* the function itself is unknown */
+		begin = vaddr;
+		if (has_vaddr && image->parsed.bytes)
+			image_file_function(&image->parsed.file, vaddr, &begin);
+		parent = profile_node_at(p, parent, address_frame(s, p, image->name, begin), profile_location(p, where.image, where.offset));
+	}
 	while (n--) {
 		uint32_t file = *frames[n].file ? strings_add(p->strings, frames[n].file) : 0;
 		uint32_t location = profile_location_in(p, where.image, where.offset, file, frames[n].line);
