@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile doctor: what this kernel, machine and user allow, one line a check. */
+#include "app/cache.h"
 #include "app/command.h"
 #include "app/doctor_daemon.h"
 #include "app/doctor_unwind.h"
@@ -126,10 +127,38 @@ static bool check_kernel_symbols(void)
 	return true;
 }
 
+/* Of the settings that runs and the daemon share. */
+static bool check_cache(void)
+{
+	struct error err = {0};
+	struct buf text = {0};
+	struct config c;
+	struct image_cache *cache;
+
+	cache_config(&c);
+	if (access(c.cache_dir, F_OK) && errno == ENOENT && c.cache_bytes)
+		error_set(&err, -ENOENT, "%s: nothing yet; the first run makes it", c.cache_dir);
+	cache = err.code ? NULL : cache_open(&c, &err);
+	if (cache) {
+		struct image_cache_usage u = image_cache_usage(cache);
+
+		buf_printf(&text, "%s: %llu images in %.1f MB of %llu", c.cache_dir, (unsigned long long)u.entries, u.bytes / 1048576.0,
+			   (unsigned long long)c.cache_bytes >> 20);
+	} else {
+		buf_puts(&text, err.code ? err.text : "switched off (cache_bytes = 0): every run reads all symbols anew");
+	}
+	print(cache ? OK : NOTE, "symbol cache", text.v);
+	image_cache_close(cache);
+	buf_free(&text);
+	config_free(&c);
+	return true;
+}
+
 static int run_doctor(int argc, char **argv)
 {
 	static bool (*const checks[])(void) = {
 		check_kernel, check_btf, check_user, check_sampler, check_sideband, check_rate, check_kernel_symbols,
+		check_cache,
 	};
 	bool ok = true;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The one-shot forms: profile -p PID, profile -a, profile -- COMMAND. */
+#include "app/cache.h"
 #include "app/child.h"
 #include "app/collector.h"
 #include "app/command.h"
@@ -25,6 +26,7 @@
 
 struct run {
 	struct record_options options;
+	struct image_cache *cache; /* or NULL */
 	struct collector *collector;
 	struct child child;
 	struct loop loop;
@@ -116,6 +118,25 @@ static char *title(const struct run *r)
 	return r->pid ? xasprintf("%s (%d)", r->name, r->pid) : xstrdup("system");
 }
 
+/* One that was asked for and cannot be used is told of; nobody needs to hear that the usual one is root's. */
+static void open_cache(struct run *r)
+{
+	struct error err = {0};
+	struct config c;
+
+	if (r->options.no_cache)
+		return;
+	cache_config(&c);
+	if (r->options.cache_dir) {
+		free(c.cache_dir);
+		c.cache_dir = xstrdup(r->options.cache_dir);
+	}
+	r->cache = cache_open(&c, &err);
+	config_free(&c);
+	if (err.code)
+		log_message(r->options.cache_dir ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "%s", err.text);
+}
+
 static int start(struct run *r, struct error *err)
 {
 	const struct record_options *o = &r->options;
@@ -134,6 +155,8 @@ static int start(struct run *r, struct error *err)
 	};
 	int ret;
 
+	open_cache(r);
+	names.cache = r->cache;
 	r->collector = collector_new(&so, &names, err);
 	if (!r->collector)
 		return err->code;
@@ -325,6 +348,7 @@ static int run_record(int argc, char **argv)
 		status = 1;
 	}
 	collector_free(r.collector);
+	image_cache_close(r.cache);
 	if (r.child.pid > 0)
 		wait_command(&r);
 	loop_close(&r.loop);

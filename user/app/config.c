@@ -32,6 +32,8 @@ const struct setting settings[] = {
 	SETTING("storage", "history_bytes", BYTES, history_bytes, "1G", 4 * MB, 1024 * GB, "its size on disk; the oldest goes first"),
 	SETTING("storage", "history_age", DURATION, history_age, "30d", HOUR, 3660 * DAY, "its age; what is older goes"),
 	SETTING("storage", "min_free", BYTES, min_free, "256M", 0, 1024 * GB, "left free on the file system; the oldest goes first"),
+	SETTING("storage", "cache_dir", PATH, cache_dir, "/var/cache/profiled", 1, 1, "where symbols are kept that were read already"),
+	SETTING("storage", "cache_bytes", BYTES, cache_bytes, "256M", 0, 1024 * GB, "their size; 0: every run reads all anew"),
 	SETTING("current", "write", BOOL, current, "yes", 0, 1, "write flame graphs of the last window"),
 	SETTING("current", "directory", PATH, current_dir, "", 0, 1, "where; by default STATE_DIR/current"),
 	SETTING("current", "interval", DURATION, current_interval, "0", 0, DAY, "at most so often; by default every window"),

@@ -33,6 +33,8 @@ struct config {
 	uint64_t window;    /* ns */
 	char *state_dir;
 	uint64_t history, history_bytes, history_age, min_free;
+	char *cache_dir;
+	uint64_t cache_bytes;
 	uint64_t current, current_interval, current_share;
 	char *current_dir; /* "": below state_dir */
 	uint64_t cpu_limit, memory_limit, map_limit;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/daemon.h"
 
+#include "app/cache.h"
 #include "app/collector.h"
 #include "app/current.h"
 #include "app/governor.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct loop loop;
 	struct collector *collector;
 	struct store *store; /* NULL: no history */
+	struct image_cache *cache; /* or NULL */
 	int lock;
 	bool stop;
 
@@ -377,6 +379,8 @@ static const char *needs_restart(const struct config *old, const struct config *
 	return strcmp(old->state_dir, new->state_dir) ? "state_dir" :
 	       old->history != new->history	     ? "history" :
 	       old->map_limit != new->map_limit	     ? "map_memory" :
+	       old->cache_bytes != new->cache_bytes  ? "cache_bytes" :
+	       strcmp(old->cache_dir, new->cache_dir) ? "cache_dir" :
 							 NULL;
 }
 
@@ -430,7 +434,8 @@ static int start(struct daemon *d, struct error *err)
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, 0};
 	struct sampler_options so = {
 		.hz = d->config.frequency, .kernel = true, .user = true, .max_map_bytes = d->config.map_limit};
-	const struct symbolizer_options names = {.patience_ns = NS_PER_SEC / 5}; /* windows end on time; the logs have room for longer */
+	struct symbolizer_options names = {.patience_ns = NS_PER_SEC / 5}; /* windows end on time; the logs have room for longer */
+	struct error no_cache = {0};
 	int ret;
 
 	d->lock = state_dir_open(d->config.state_dir, err);
@@ -439,6 +444,9 @@ static int start(struct daemon *d, struct error *err)
 	if (!ret && d->config.history && !(d->store = store_open(d->config.state_dir, STORE_WRITE, err)))
 		ret = err->code;
 	loop_raise_file_limit();
+	names.cache = d->cache = ret ? NULL : cache_open(&d->config, &no_cache);
+	if (no_cache.code)
+		log_warn("%s; symbols are read anew after each start", no_cache.text);
 	if (!ret && !(d->collector = collector_new(&so, &names, err)))
 		ret = err->code;
 	ret = ret ? ret : loop_add_sideband(&d->loop, collector_sideband_fd(d->collector));
@@ -521,6 +529,7 @@ int daemon_run(const struct daemon_options *o, struct config *config, struct err
 	}
 	store_close(d.store);
 	collector_free(d.collector);
+	image_cache_close(d.cache);
 	loop_close(&d.loop);
 	cleanup_close(&d.lock);
 	config_free(&d.config);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "render/format.h"
+#include "symbolize/image_cache.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -32,6 +33,9 @@ const char record_help[] =
 	"  -K, --kernel              only kernel frames\n"
 	"      --no-inline           do not expand inlined functions\n"
 	"      --full-names          keep hashes and suffixes that change with each build\n"
+	"      --cache-dir DIR       where symbols are kept that were read already (default\n"
+	"                            " IMAGE_CACHE_DIR ", or what profiled.conf(5) says)\n"
+	"      --no-cache            read all anew, and keep nothing\n"
 	"      --static              flame graphs as still pictures, without script\n"
 	VIEW_HELP
 	"  -q, --quiet               no progress line, no summary\n"
@@ -43,7 +47,7 @@ const char record_help[] =
 
 #define FREQUENCY_MAX 20000 /* at some us a sample: beyond, sampling takes most of every CPU, and -d 1 lasts 17 s */
 
-enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_FULL_NAMES, OPT_STATIC };
+enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_FULL_NAMES, OPT_STATIC, OPT_CACHE_DIR, OPT_NO_CACHE };
 
 static const struct option long_options[] = {
 	{"pid", required_argument, NULL, 'p'},
@@ -60,6 +64,8 @@ static const struct option long_options[] = {
 	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
 	{"full-names", no_argument, NULL, OPT_FULL_NAMES},
 	{"static", no_argument, NULL, OPT_STATIC},
+	{"cache-dir", required_argument, NULL, OPT_CACHE_DIR},
+	{"no-cache", no_argument, NULL, OPT_NO_CACHE},
 	{"quiet", no_argument, NULL, 'q'},
 	{"verbose", no_argument, NULL, 'v'},
 	VIEW_LONG_OPTIONS,
@@ -186,6 +192,12 @@ static int parse_option(struct record_options *o, int c, char **argv)
 		return 0;
 	case OPT_STATIC:
 		o->no_script = true;
+		return 0;
+	case OPT_CACHE_DIR:
+		o->cache_dir = optarg;
+		return 0;
+	case OPT_NO_CACHE:
+		o->no_cache = true;
 		return 0;
 	case 'q':
 		o->quiet = true;

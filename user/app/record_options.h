@@ -16,8 +16,9 @@ struct record_options {
 	char **command; /* argv of `-- COMMAND`, NULL-terminated; NULL otherwise */
 	VEC(const char *) outputs; /* "-": folded on stdout */
 	const char *per_process; /* directory, or NULL */
+	const char *cache_dir; /* NULL: as the daemon's settings say */
 	struct patterns *patterns; /* of the view; NULL: none */
-	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, no_script, quiet, verbose;
+	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, no_script, no_cache, quiet, verbose;
 };
 
 /* Returns 0, or an exit status after telling the user what is wrong. */

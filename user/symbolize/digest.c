@@ -23,6 +23,7 @@ struct strike {
 
 struct digests {
 	struct images *images;
+	struct image_cache *cache; /* or NULL */
 	struct digest_counts counts;
 	struct strike strikes[STRIKES_KEPT];
 	uint64_t n_strikes; /* ever; the latest are kept */
@@ -36,15 +37,18 @@ struct digests {
 	struct parser_result parsed; /* of an earlier round */
 	struct buf paths; /* of the request */
 	uint32_t n_paths;
+	VEC(struct image_cache_state) states; /* what was at each of them, with a cache */
+	bool keep; /* the result may be kept: what it is made of will be known again */
 	unsigned round;
 	uint64_t started; /* CLOCK_MONOTONIC ns */
 };
 
-struct digests *digests_new(struct images *images)
+struct digests *digests_new(struct images *images, struct image_cache *cache)
 {
 	struct digests *d = xcalloc(1, sizeof(*d));
 
 	d->images = images;
+	d->cache = cache;
 	return d;
 }
 
@@ -91,6 +95,9 @@ static void add_path(struct digests *d, enum parse_kind kind, uint32_t root, uin
 	d->n_paths++;
 	buf_add(&d->paths, &p, sizeof(p));
 	buf_add(&d->paths, path, p.length);
+	/* Before a parser looks: what is another file by then is another one for the next reader of the cache, too. */
+	if (d->cache)
+		d->keep &= image_cache_look(d->roots[root], path, vec_push(&d->states));
 }
 
 /* In the target's root, then in ours. */
@@ -208,6 +215,7 @@ static void close_all(struct digests *d)
 	if (d->file >= 0)
 		close(d->file);
 	buf_free(&d->paths);
+	vec_free(&d->states);
 }
 
 /* The image has its names, or none. */
@@ -216,17 +224,27 @@ static void finish(struct digests *d)
 	struct image *i = d->image;
 
 	/* Asked when all is read: rewritten in place before or meanwhile, these are the symbols of other code. */
-	if (d->parsed.bytes && !image_is_unchanged(i, d->file)) {
+	if (d->parsed.bytes && d->file >= 0 && !image_is_unchanged(i, d->file)) {
 		munmap(d->parsed.bytes, d->parsed.size);
 		d->parsed.bytes = NULL;
 		d->counts.changed++;
 	}
+	if (d->parsed.bytes && d->keep)
+		image_cache_store(d->cache, i, d->level, &(struct image_cache_sources){&d->paths, d->states.v, d->n_paths}, &d->parsed);
 	images_set_parsed(d->images, i, d->level, d->parsed.bytes ? &d->parsed : NULL);
 	d->parsed = (struct parser_result){0};
 	d->counts.nanoseconds += clock_ns(CLOCK_MONOTONIC) - d->started;
 	close_all(d);
 	d->image = NULL;
 	images_release(d->images, i);
+}
+
+static bool take_cached(struct digests *d)
+{
+	if (!d->cache || !d->image->segments.n || !image_cache_find(d->cache, d->image, d->roots, &d->level, &d->parsed))
+		return false;
+	d->keep = false;
+	return true;
 }
 
 bool digests_start(struct digests *d, struct image *i, enum image_level level, const char *root)
@@ -239,6 +257,7 @@ bool digests_start(struct digests *d, struct image *i, enum image_level level, c
 	d->debug_info = level == IMAGE_DEBUG_INFO;
 	d->round = 0;
 	d->n_paths = 0;
+	d->keep = d->cache && image_cache_may_keep(i);
 	d->started = clock_ns(CLOCK_MONOTONIC);
 	d->counts.images++;
 	d->file = i->segments.n ? image_find_file(i, root) : -1;
@@ -250,7 +269,9 @@ bool digests_start(struct digests *d, struct image *i, enum image_level level, c
 	auto_free char *debug = build_id_path(i);
 	if (debug)
 		add_paths(d, PARSE_DEBUG, 0, debug);
-	if (is_struck(d, i))
+	if (take_cached(d))
+		d->counts.cached++;
+	else if (is_struck(d, i))
 		d->counts.refused++;
 	else if (d->file >= 0 && !start_parser(d))
 		return true;
@@ -262,6 +283,7 @@ static void note_failure(struct digests *d, int code)
 {
 	const char *path = d->image->path;
 
+	d->keep = false; /* it may have been the machine's fault */
 	if (code == -ENOEXEC) {
 		d->counts.nothing++;
 		return;
@@ -325,6 +347,7 @@ struct digest_counts digests_counts(const struct digests *d)
 	struct digest_counts c = d->counts;
 
 	c.slow = images_slow(d->images);
+	c.damaged = d->cache ? image_cache_refused(d->cache) : 0;
 	return c;
 }
 

@@ -7,17 +7,20 @@
 #define SYMBOLIZE_DIGEST_H
 
 #include "symbolize/image.h"
+#include "symbolize/image_cache.h"
 
 /* What became of parsers since the start: one list gives the counters and the words for them. */
 #define DIGEST_COUNTS(X)                                                                                               \
 	X(images, "images")	  /* that something was asked of */                                                    \
 	X(processes, "parsers")	  /* that were run for them */                                                         \
+	X(cached, "cached")	  /* whose names were in the cache */                                                  \
 	X(nothing, "nothing")	  /* there was nothing to read in it */                                                \
 	X(died, "died")		  /* parsers that did */                                                               \
 	X(overran, "overran")	  /* those that took too long */                                                       \
 	X(refused, "refused")	  /* images that were not tried again after that */                                    \
 	X(changed, "changed")	  /* files that did while they were read */                                            \
 	X(slow, "slow-mappings")  /* of files on file systems that may not answer, which are not opened */                   \
+	X(damaged, "damaged-entries") /* of the cache */                                                              \
 	X(not_started, "not-started") /* parsers, for want of descriptors or processes */
 
 struct digest_counts {
@@ -32,7 +35,8 @@ void digest_counts_print(struct buf *out, const struct digest_counts *c);
 
 struct digests; /* opaque */
 
-struct digests *digests_new(struct images *images);
+/* `cache`: where results are kept, which must outlive this; or NULL. */
+struct digests *digests_new(struct images *images, struct image_cache *cache);
 void digests_free(struct digests *d); /* NULL is fine; ends a parser that runs */
 
 /*

@@ -94,6 +94,36 @@ int foreign_find_dir(const char *root, const char *path)
 	return find_below(root, path, true, O_DIRECTORY);
 }
 
+/* On no file system but the directory's own. */
+static int find_on_disk(int root_fd, const char *path)
+{
+	struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC,
+		.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV,
+	};
+	struct stat st, slash;
+	int fd;
+
+	if (stat_known(root_fd, &st) || (!major(st.st_dev) && (stat("/", &slash) || slash.st_dev != st.st_dev)))
+		return -EAGAIN;
+	fd = syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+	return fd >= 0 ? fd : errno == EXDEV ? -EAGAIN : -errno;
+}
+
+int foreign_peek(int root_fd, const char *path, struct stat *st)
+{
+	int fd = find_in_root(root_fd, path, true, 0);
+
+	if (fd == -EAGAIN)
+		fd = find_on_disk(root_fd, path);
+	if (fd < 0)
+		return fd;
+	fd = regular_only(fd, st);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
 int foreign_find_in(int dir, const char *name, struct stat *st)
 {
 	struct open_how how = {

@@ -18,7 +18,12 @@
 int foreign_find(const char *root, const char *path, bool cached, struct stat *st);
 /* The same below an open directory. */
 int foreign_find_below(int root_fd, const char *path, bool cached, struct stat *st);
-/* The same for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
+/*
+ * What regular file is at `path` below an open directory, without waiting for anybody: by the kernel's caches, or on the directory's
+ * own file system if that is a disk or the root. 0; -EAGAIN: that cannot be told so; another negative errno: none.
+ */
+int foreign_peek(int root_fd, const char *path, struct stat *st);
+/* As foreign_find(), for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
 int foreign_find_link(const char *link, struct stat *st);
 /*
  * Will the file system answer when the file is opened and read? Those on disks and in memory do; network file systems and FUSE

@@ -49,7 +49,7 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 
 	s->options = *o;
 	s->images = images_new();
-	s->digests = digests_new(s->images);
+	s->digests = digests_new(s->images, o->cache);
 	s->turn = 1;
 	s->jits = jits_new();
 	return s;

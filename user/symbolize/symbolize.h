@@ -18,6 +18,7 @@ struct symbolizer_options {
 	bool full_names; /* keep what is of one build: Rust's hashes, what the compiler appended */
 	bool all_debug_info; /* inlined functions and lines of everything that was sampled, not only of what is sampled often */
 	uint64_t patience_ns; /* how long symbolize_names() may wait for parsers */
+	struct image_cache *cache; /* what was parsed before, which must outlive the symbolizer; or NULL */
 };
 
 struct symbolizer *symbolizer_new(const struct symbolizer_options *o);
