@@ -80,7 +80,8 @@ static uint64_t get(struct reader r, unsigned n)
 static struct decoded {
 	char strings[MAX][300];
 	uint64_t n_strings;
-	uint64_t function_name[MAX], function_file[MAX], location_function[MAX], location_mapping[MAX], mapping_file[MAX];
+	uint64_t function_name[MAX], function_file[MAX], location_function[MAX], location_line[MAX],
+		location_mapping[MAX], mapping_file[MAX];
 	uint64_t n_functions, n_locations, n_mappings;
 	uint64_t sample_type[2][2], n_sample_types, period_type[2], period, time, duration, comment;
 	struct buf samples; /* one line a sample: "leaf<...<root VALUES key=value" */
@@ -119,8 +120,10 @@ static void decode_tables(struct reader r)
 			assert_int_equal(get(inside(&f), 1), ++d.n_locations);
 			d.location_mapping[d.n_locations] = get(inside(&f), 2);
 			for (struct reader l = inside(&f); next(&l, &f);)
-				if (f.number == 4)
+				if (f.number == 4) {
 					d.location_function[d.n_locations] = get(inside(&f), 1);
+					d.location_line[d.n_locations] = get(inside(&f), 2);
+				}
 			break;
 		case 5:
 			assert_int_equal(get(inside(&f), 1), ++d.n_functions);
@@ -172,8 +175,12 @@ static void decode_samples(struct reader r)
 				assert_in_range(f.value, 1, d.n_locations);
 				assert_in_range(d.location_function[f.value], 1, d.n_functions);
 				assert_in_range(d.location_mapping[f.value], 0, d.n_mappings);
-				buf_printf(&d.samples, "%s@%s<", text(d.function_name[d.location_function[f.value]]),
+				buf_printf(&d.samples, "%s@%s", text(d.function_name[d.location_function[f.value]]),
 					   text(d.mapping_file[d.location_mapping[f.value]]));
+				if (d.location_line[f.value])
+					buf_printf(&d.samples, " %s:%lu", text(d.function_file[d.location_function[f.value]]),
+						   (unsigned long)d.location_line[f.value]);
+				buf_putc(&d.samples, '<');
 			} else if (f.number == 2) {
 				buf_printf(&d.samples, " %lu", (unsigned long)f.value);
 			} else {
@@ -284,20 +291,30 @@ static void test_views(void **state)
 	profile_free(p);
 }
 
-static void test_source_files(void **state)
+/* Two lines of one function, and a place of it without one: three locations, one function. A name in two files: two. */
+static void test_source_lines(void **state)
 {
 	struct profile *p = profile_new();
 	uint32_t image = profile_image(p, "/bin/x", ""), file = strings_add(p->strings, "/src/x.c");
 	uint32_t known = profile_frame(p, "known", "x", FRAME_USER), unknown = profile_frame(p, "unknown", "x", FRAME_USER);
-	uint32_t node = profile_node_at(p, 0, known, profile_location(p, image, 1));
+	uint32_t thread = profile_thread(p, profile_process(p, 1, 0, "x"), 1, "x"), node;
 
-	profile_node_at(p, 0, known, profile_location_in(p, image, 2, file, 7));
-	node = profile_node_at(p, node, unknown, profile_location(p, image, 3));
-	profile_add(p, profile_thread(p, profile_process(p, 1, 0, "x"), 1, "x"), node, 1);
+	node = profile_node_at(p, 0, known, profile_location(p, image, 1));
+	node = profile_node_at(p, node, known, profile_location_in(p, image, 2, file, 7));
+	node = profile_node_at(p, node, known, profile_location_in(p, image, 3, file, 70000));
+	profile_add(p, thread, profile_node_at(p, node, unknown, profile_location(p, image, 4)), 1);
+	node = profile_node_at(p, 0, known, profile_location_in(p, image, 5, strings_add(p->strings, "y.c"), 7));
+	profile_add(p, thread, profile_node_at(p, node, known, profile_location_in(p, image, 6, file, 7)), 2);
 	write_and_decode(p, &all);
+	assert_string_equal(d.samples.v, "unknown@x<known@x /src/x.c:70000<known@x /src/x.c:7<known@x< 1 pid=1 comm=x tid=1 thread=x\n"
+					 "known@x /src/x.c:7<known@x y.c:7< 2 pid=1 comm=x tid=1 thread=x\n");
+	assert_int_equal(d.n_locations, 5);
+	assert_int_equal(d.n_functions, 3);
 	assert_string_equal(text(d.function_name[1]), "known");
 	assert_string_equal(text(d.function_file[1]), "/src/x.c");
+	assert_string_equal(text(d.function_name[2]), "unknown");
 	assert_int_equal(d.function_file[2], 0);
+	assert_string_equal(text(d.function_file[3]), "y.c");
 	profile_free(p);
 }
 
@@ -367,7 +384,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_views),
-		cmocka_unit_test(test_source_files), cmocka_unit_test(test_folded_input),
+		cmocka_unit_test(test_source_lines),
+		cmocka_unit_test(test_folded_input),
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_foreign_bytes),
 		cmocka_unit_test(test_large),

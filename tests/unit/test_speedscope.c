@@ -36,7 +36,7 @@ static const char reader[] =
 	"  print \"$p->{name}: $sum $p->{unit}\\n\";\n"
 	"  for my $s (@{ $p->{samples} }) {\n"
 	"    for (@$s) { die 'frame' if $_ < 0 || !defined($f[$_]{name}) }\n"
-	"    print '  ', join(';', map { $f[$_]{name} . (defined $f[$_]{file} ? \"\\@$f[$_]{file}\" : '') } @$s), ' ', shift @w, \"\\n\";\n"
+	"    print '  ', join(';', map { $f[$_]{name} . (defined $f[$_]{file} ? \"\\@$f[$_]{file}\" : '') . (defined $f[$_]{line} ? \":$f[$_]{line}\" : '') } @$s), ' ', shift @w, \"\\n\";\n"
 	"  }\n"
 	"}\n";
 
@@ -143,6 +143,21 @@ static void test_views(void **state)
 	profile_free(p);
 }
 
+/* The line with the most samples, in this function or what it calls. */
+static void test_lines(void **state)
+{
+	struct profile *p = profile_new();
+	uint32_t frame = profile_frame(p, "f", "x", FRAME_USER), file = strings_add(p->strings, "f.c"), node;
+	uint32_t thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, "");
+
+	profile_add(p, thread, profile_node_at(p, 0, frame, profile_location_in(p, 0, 1, file, 5)), 3);
+	profile_add(p, thread, profile_node_at(p, 0, frame, profile_location_in(p, 0, 2, file, 6)), 2);
+	node = profile_node_at(p, 0, frame, profile_location_in(p, 0, 3, file, 6));
+	profile_add(p, thread, profile_node(p, node, profile_frame(p, "g", "x", FRAME_USER)), 2);
+	expect(p, &all, "profile\nstacks: 7 none\n  f@f.c:6 3\n  f@f.c:6 2\n  f@f.c:6;g@x 2\n");
+	profile_free(p);
+}
+
 static void test_lost(void **state)
 {
 	struct profile *p = small_profile();
@@ -208,6 +223,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_views),
+		cmocka_unit_test(test_lines),
 		cmocka_unit_test(test_lost),
 		cmocka_unit_test(test_folded_input),
 		cmocka_unit_test(test_empty),

@@ -291,16 +291,16 @@ static void stacks_of_a_view(void **state)
 	patterns_add(patterns, PATTERN_HIDE, "^db$", NULL);
 	v = view_stacks_new(p, &view);
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++) {
-		const uint32_t *frames;
+		const uint32_t *nodes;
 		struct buf text = {0};
 		size_t n;
 
-		assert_int_equal(view_stacks_get(v, &p->samples.v[i], &frames, &n), want[i] != NULL);
+		assert_int_equal(view_stacks_get(v, &p->samples.v[i], &nodes, &n), want[i] != NULL);
 		if (!want[i])
 			continue;
 		buf_puts(&text, "");
 		for (size_t j = 0; j < n; j++)
-			buf_printf(&text, "%s%s", j ? " " : "", strings_get(p->strings, p->frames.v[frames[j]].name));
+			buf_printf(&text, "%s%s", j ? " " : "", strings_get(p->strings, p->frames.v[p->nodes.v[nodes[j]].frame].name));
 		assert_string_equal(text.v, want[i]);
 		buf_free(&text);
 	}
@@ -392,6 +392,43 @@ static void a_builder_keeps_what_stacks_share(void **state)
 	profile_free(p);
 }
 
+/* main calls work from two lines, work runs in three; of the kernel's frame nothing is known. */
+static void places_are_where_most_samples_are(void **state)
+{
+	struct profile *p = profile_new();
+	uint32_t t = profile_thread(p, profile_process(p, 0, 0, ""), 0, ""), file = strings_add(p->strings, "a.c");
+	uint32_t main = profile_frame(p, "main", "a", FRAME_USER), work = profile_frame(p, "work", "a", FRAME_USER);
+	uint32_t callers[2], sys = profile_frame(p, "sys", "[kernel]", FRAME_KERNEL), node;
+	struct view view = {.process = ALL_PROCESSES};
+	struct tree *tree;
+
+	for (uint32_t i = 0; i < 2; i++)
+		callers[i] = profile_node_at(p, 0, main, profile_location_in(p, 0, i, file, 10 + i));
+	profile_add(p, t, profile_node_at(p, callers[0], work, profile_location_in(p, 0, 20, file, 20)), 4);
+	profile_add(p, t, profile_node_at(p, callers[1], work, profile_location_in(p, 0, 21, file, 21)), 3);
+	node = profile_node_at(p, callers[1], work, profile_location_in(p, 0, 22, file, 21));
+	profile_add(p, t, profile_node(p, node, sys), 2);
+	for (int reversed = 0; reversed < 2; reversed++) {
+		view.reversed = reversed;
+		tree = tree_new(p, &view);
+		for (uint32_t id = 1; id < tree->nodes.n; id++) {
+			const struct tree_node *n = &tree->nodes.v[id];
+			const char *name = strings_get(p->strings, n->name);
+			/* Turned around, main over work over sys has the samples of sys alone. */
+			uint32_t want = !strcmp(name, "sys") ? 0 : !strcmp(name, "work") ? 21 : 11;
+
+			if (reversed && !strcmp(name, "work") && n->total == 7)
+				want = 20;
+			if (reversed && !strcmp(name, "main") && n->total == 7)
+				want = 10;
+			assert_int_equal(tree->places[id].line, want);
+			assert_int_equal(tree->places[id].file, want ? file : 0);
+		}
+		tree_free(tree);
+	}
+	profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,6 +450,7 @@ int main(void)
 		cmocka_unit_test(patterns_see_no_frames_that_the_view_leaves_out),
 		cmocka_unit_test(highlights_count_a_sample_once),
 		cmocka_unit_test(stacks_of_a_view),
+		cmocka_unit_test(places_are_where_most_samples_are),
 		cmocka_unit_test(turned_around),
 		cmocka_unit_test(in_order_only_neighbours_are_merged),
 		cmocka_unit_test(a_builder_keeps_what_stacks_share),

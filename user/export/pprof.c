@@ -17,20 +17,26 @@
 
 enum { WIRE_VARINT = 0, WIRE_BYTES = 2 };
 
+/* A frame in a line of source. */
+struct line {
+	uint32_t frame;      /* of the profile */
+	uint32_t file, line; /* a string of the profile; 0: unknown */
+};
+
 struct pprof {
 	const struct profile *p;
 	const struct view *view;
 	struct view_stacks *stacks;
 	struct buf out;
 	struct buf scratch;
-	uint32_t *files;	 /* of each profile frame: its source file, a string of the profile */
+	uint32_t *usual;         /* of each profile frame: its hottest location, which tells the file where a node does not */
 	struct strings *pool;    /* pprof's own string table; id 0 is "" there too */
-	uint32_t *location;      /* of each profile frame: its location's and function's id, 0: none yet */
 	uint32_t *mapping;       /* of each profile string that names a binary: its mapping's id, 0: none yet */
-	VEC(uint32_t) frames;    /* of location id n: frames.v[n - 1] */
+	VEC(struct line) lines;  /* of location id n: lines.v[n - 1] */
+	VEC(struct line) functions; /* of function id n: functions.v[n - 1], line 0 */
+	struct table line_table, function_table;
 	VEC(uint32_t) binaries;  /* of mapping id n: binaries.v[n - 1] */
-	const uint32_t *path;    /* the frames of one stack, leaf first */
-	size_t depth;
+	VEC(uint32_t) path;      /* the locations of one stack, leaf first */
 };
 
 static void varint(struct buf *b, uint64_t v)
@@ -87,28 +93,67 @@ static void label(struct pprof *w, struct buf *sample, const char *key, const ch
 	message(sample, 3, &m);
 }
 
-/*
- * The frames of a stack that the view shows, into w->path; false when it shows no such stack. New frames get ids from the root
- * on: the program comes before libc.
- */
-static bool take_path(struct pprof *w, const struct profile_sample *s)
+static bool same_line(const void *lines, uint32_t id, const void *key)
+{
+	const struct line *a = &((const struct line *)lines)[id], *b = key;
+
+	return a->frame == b->frame && a->file == b->file && a->line == b->line;
+}
+
+static uint64_t hash_line(const struct line *l)
+{
+	return hash_mix(hash_mix(l->frame, l->file), l->line);
+}
+
+static void add_function(struct pprof *w, struct line f)
+{
+	uint64_t hash;
+
+	f.line = 0;
+	hash = hash_line(&f);
+	if (table_find(&w->function_table, hash, same_line, w->functions.v, &f) != TABLE_NONE)
+		return;
+	table_add(&w->function_table, hash, w->functions.n);
+	*vec_push(&w->functions) = f;
+}
+
+/* The id of the location that a node of the profile is in. */
+static uint32_t locate(struct pprof *w, uint32_t node)
 {
 	const struct profile *p = w->p;
+	const struct profile_node *n = &p->nodes.v[node];
+	const struct profile_location *l = &p->locations.v[n->location];
+	struct line line = {n->frame, l->file ? l->file : p->locations.v[w->usual[n->frame]].file, l->file ? l->line : 0};
+	uint64_t hash = hash_line(&line);
+	uint32_t id = table_find(&w->line_table, hash, same_line, w->lines.v, &line), binary = p->frames.v[n->frame].binary;
 
-	if (!view_stacks_get(w->stacks, s, &w->path, &w->depth))
-		return false;
-	for (size_t i = w->depth; i--;) {
-		uint32_t frame = w->path[i], binary = p->frames.v[frame].binary;
-
-		if (w->location[frame])
-			continue;
-		*vec_push(&w->frames) = frame;
-		w->location[frame] = w->frames.n;
-		if (!binary || w->mapping[binary])
-			continue;
+	if (id != TABLE_NONE)
+		return id + 1;
+	table_add(&w->line_table, hash, w->lines.n);
+	*vec_push(&w->lines) = line;
+	add_function(w, line);
+	if (binary && !w->mapping[binary]) {
 		*vec_push(&w->binaries) = binary;
 		w->mapping[binary] = w->binaries.n;
 	}
+	return w->lines.n;
+}
+
+/*
+ * The locations of a stack that the view shows, into w->path; false when it shows no such stack. New ones get ids from the
+ * root on: the program comes before libc.
+ */
+static bool take_path(struct pprof *w, const struct profile_sample *s)
+{
+	const uint32_t *nodes;
+	size_t n;
+
+	if (!view_stacks_get(w->stacks, s, &nodes, &n))
+		return false;
+	vec_reserve(&w->path, n);
+	w->path.n = n;
+	for (size_t i = n; i--;)
+		w->path.v[i] = locate(w, nodes[i]);
 	return true;
 }
 
@@ -122,8 +167,8 @@ static void sample(struct pprof *w, const struct profile_sample *s)
 
 	if (!take_path(w, s))
 		return;
-	for (size_t i = 0; i < w->depth; i++)
-		number(&m, 1, w->location[w->path[i]]);
+	for (size_t i = 0; i < w->path.n; i++)
+		number(&m, 1, w->path.v[i]);
 	number(&m, 2, s->count);
 	if (p->period_ns)
 		number(&m, 2, s->count * p->period_ns);
@@ -149,24 +194,36 @@ static void mapping(struct pprof *w, uint32_t id)
 	message(&w->out, 3, &m);
 }
 
-/* Location { id = 1, mapping_id = 2, line = 4 { function_id = 1 } } and Function { id = 1, name = 2, system_name = 3, filename = 4 } */
+/* Location { id = 1, mapping_id = 2, line = 4 { function_id = 1, line = 2 } } */
 static void location(struct pprof *w, uint32_t id)
 {
-	const struct profile_frame *f = &w->p->frames.v[w->frames.v[id - 1]];
-	uint32_t name = string(w, strings_get(w->p->strings, f->name));
+	struct line l = w->lines.v[id - 1], function = {l.frame, l.file, 0};
+	uint32_t binary = w->p->frames.v[l.frame].binary;
 	struct buf m = {0}, line = {0};
 
-	number(&line, 1, id);
+	number(&line, 1, table_find(&w->function_table, hash_line(&function), same_line, w->functions.v, &function) + 1);
+	if (l.line)
+		number(&line, 2, l.line);
 	number(&m, 1, id);
-	if (f->binary)
-		number(&m, 2, w->mapping[f->binary]);
+	if (binary)
+		number(&m, 2, w->mapping[binary]);
 	message(&m, 4, &line);
 	message(&w->out, 4, &m);
+}
+
+/* Function { id = 1, name = 2, system_name = 3, filename = 4 } */
+static void function(struct pprof *w, uint32_t id)
+{
+	const struct strings *strings = w->p->strings;
+	const struct line *f = &w->functions.v[id - 1];
+	uint32_t name = string(w, strings_get(strings, w->p->frames.v[f->frame].name));
+	struct buf m = {0};
+
 	number(&m, 1, id);
 	number(&m, 2, name);
 	number(&m, 3, name);
-	if (w->files[w->frames.v[id - 1]])
-		number(&m, 4, string(w, strings_get(w->p->strings, w->files[w->frames.v[id - 1]])));
+	if (f->file)
+		number(&m, 4, string(w, strings_get(strings, f->file)));
 	message(&w->out, 5, &m);
 }
 
@@ -203,8 +260,10 @@ static void write_profile(struct pprof *w)
 			sample(w, &p->samples.v[i]);
 	for (uint32_t id = 1; id <= w->binaries.n; id++)
 		mapping(w, id);
-	for (uint32_t id = 1; id <= w->frames.n; id++)
+	for (uint32_t id = 1; id <= w->lines.n; id++)
 		location(w, id);
+	for (uint32_t id = 1; id <= w->functions.n; id++)
+		function(w, id);
 	measured(w);
 	/* The table comes last, when all its strings are known; fields may stand in any order. */
 	for (uint32_t i = 0; i < strings_count(w->pool); i++) {
@@ -240,19 +299,21 @@ static int write_pprof(struct buf *out, const struct profile *p, const struct vi
 	struct pprof w = {.p = p, .view = view, .stacks = view_stacks_new(p, view), .pool = strings_new()};
 	int ret;
 
-	w.files = profile_frame_files(p);
-	w.location = xcalloc(p->frames.n + 1, sizeof(*w.location));
+	w.usual = profile_frame_locations(p);
 	w.mapping = xcalloc(strings_count(p->strings), sizeof(*w.mapping));
 	write_profile(&w);
 	ret = compress_into(out, &w.out);
 	if (ret)
 		error_set(err, ret, "cannot compress the profile: %s", strerror(-ret));
 	strings_free(w.pool);
-	free(w.files);
-	free(w.location);
+	free(w.usual);
 	free(w.mapping);
-	vec_free(&w.frames);
+	vec_free(&w.lines);
+	vec_free(&w.functions);
+	table_free(&w.line_table);
+	table_free(&w.function_table);
 	vec_free(&w.binaries);
+	vec_free(&w.path);
 	view_stacks_free(w.stacks);
 	buf_free(&w.scratch);
 	buf_free(&w.out);

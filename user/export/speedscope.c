@@ -7,31 +7,36 @@
 #include <inttypes.h>
 #include <string.h>
 
+/* One a function, for speedscope does not put together what has several: its line is the one with the most samples. */
 static void frames(struct buf *out, const struct profile *p)
 {
-	auto_free uint32_t *files = profile_frame_files(p);
+	auto_free uint32_t *locations = profile_frame_locations(p);
 
 	buf_puts(out, "\"shared\":{\"frames\":[");
 	for (size_t i = 0; i < p->frames.n; i++) {
+		const struct profile_location *at = &p->locations.v[locations[i]];
+
 		buf_puts(out, i ? ",{\"name\":" : "{\"name\":");
 		text_json(out, strings_get(p->strings, p->frames.v[i].name));
-		if (files[i] || p->frames.v[i].binary) {
+		if (at->file || p->frames.v[i].binary) {
 			buf_puts(out, ",\"file\":");
-			text_json(out, strings_get(p->strings, files[i] ? files[i] : p->frames.v[i].binary));
+			text_json(out, strings_get(p->strings, at->file ? at->file : p->frames.v[i].binary));
 		}
+		if (at->file)
+			buf_printf(out, ",\"line\":%" PRIu32, at->line);
 		buf_putc(out, '}');
 	}
 	buf_puts(out, "]}");
 }
 
-/* [root, ..., leaf] as frame indices */
-static void stack(struct buf *out, const uint32_t *frames, size_t n)
+/* [root, ..., leaf] as frame indices; `nodes` are leaf first */
+static void stack(struct buf *out, const struct profile *p, const uint32_t *nodes, size_t n)
 {
 	const char *separator = "";
 
 	buf_putc(out, '[');
 	for (size_t i = n; i--; separator = ",")
-		buf_printf(out, "%s%u", separator, frames[i]);
+		buf_printf(out, "%s%u", separator, p->nodes.v[nodes[i]].frame);
 	buf_putc(out, ']');
 }
 
@@ -72,13 +77,13 @@ static void process_profile(struct buf *out, const struct profile *p, struct vie
 	text_json(out, name.v);
 	buf_printf(out, ",\"unit\":\"%s\",\"startValue\":0,\"samples\":[", p->period_ns ? "nanoseconds" : "none");
 	for (uint32_t i = g->first[process]; i != NO_SAMPLE; i = g->next[i]) {
-		const uint32_t *frames;
+		const uint32_t *nodes;
 		size_t n;
 
-		if (!view_stacks_get(stacks, &p->samples.v[i], &frames, &n))
+		if (!view_stacks_get(stacks, &p->samples.v[i], &nodes, &n))
 			continue;
 		buf_puts(out, separator);
-		stack(out, frames, n);
+		stack(out, p, nodes, n);
 		weight = p->samples.v[i].count * (p->period_ns ? p->period_ns : 1);
 		buf_printf(&weights, "%s%" PRIu64, separator, weight);
 		total += weight;

@@ -196,14 +196,61 @@ void profile_clear(struct profile *p)
 	p->accounting = (struct accounting){0};
 }
 
-uint32_t *profile_frame_files(const struct profile *p)
+/* Samples of a frame in one line. */
+struct line_samples {
+	uint32_t frame, location;
+	uint64_t samples;
+};
+
+static int by_frame_and_line(const void *x, const void *y, void *profile)
 {
-	uint32_t *files = xcalloc(p->frames.n + 1, sizeof(*files));
+	const struct profile *p = profile;
+	const struct line_samples *a = x, *b = y;
+	const struct profile_location *l = &p->locations.v[a->location], *m = &p->locations.v[b->location];
+
+	if (a->frame != b->frame)
+		return a->frame < b->frame ? -1 : 1;
+	if (l->file != m->file)
+		return l->file < m->file ? -1 : 1;
+	return l->line < m->line ? -1 : l->line > m->line;
+}
+
+/* Per node: its samples and those of all below it. */
+static uint64_t *node_totals(const struct profile *p)
+{
+	uint64_t *totals = xcalloc(p->nodes.n, sizeof(*totals));
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		totals[p->samples.v[i].node] += p->samples.v[i].count;
+	for (size_t i = p->nodes.n; --i;)
+		totals[p->nodes.v[i].parent] += totals[i];
+	return totals;
+}
+
+uint32_t *profile_frame_locations(const struct profile *p)
+{
+	uint32_t *locations = xcalloc(p->frames.n + 1, sizeof(*locations));
+	auto_free uint64_t *most = xcalloc(p->frames.n + 1, sizeof(*most));
+	auto_free uint64_t *totals = node_totals(p);
+	VEC(struct line_samples) lines = {0};
+	uint64_t samples = 0;
 
 	for (size_t i = 1; i < p->nodes.n; i++)
-		if (!files[p->nodes.v[i].frame])
-			files[p->nodes.v[i].frame] = p->locations.v[p->nodes.v[i].location].file;
-	return files;
+		if (p->locations.v[p->nodes.v[i].location].line)
+			*vec_push(&lines) = (struct line_samples){p->nodes.v[i].frame, p->nodes.v[i].location, totals[i]};
+	if (lines.n)
+		qsort_r(lines.v, lines.n, sizeof(*lines.v), by_frame_and_line, (void *)p);
+	for (size_t i = 0; i < lines.n; i++) {
+		const struct line_samples *l = &lines.v[i];
+
+		samples = i && !by_frame_and_line(l - 1, l, (void *)p) ? samples + l->samples : l->samples;
+		if (locations[l->frame] && samples <= most[l->frame])
+			continue;
+		locations[l->frame] = l->location;
+		most[l->frame] = samples;
+	}
+	vec_free(&lines);
+	return locations;
 }
 
 uint64_t profile_total(const struct profile *p)

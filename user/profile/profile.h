@@ -127,8 +127,8 @@ void profile_move_samples(struct profile *p, const uint32_t *to);
 /* Forgets what was sampled and keeps everything that has an id: the next window of the same machine. */
 void profile_clear(struct profile *p);
 
-/* The source file of each frame (string ids; 0: unknown), as the first of its locations tells it. To be freed. */
-uint32_t *profile_frame_files(const struct profile *p);
+/* Of each frame, a location whose source line has most of the frame's samples; 0: its lines are unknown. To be freed. */
+uint32_t *profile_frame_locations(const struct profile *p);
 uint64_t profile_total(const struct profile *p); /* sum of all counts */
 size_t profile_bytes(const struct profile *p);   /* memory it holds */
 

@@ -18,6 +18,14 @@ struct entry {
 	bool shown;
 	bool ignored, focused, rooted;
 	uint32_t node; /* in the tree, of the stack up to here; NO_NODE until samples need it */
+	struct tree_place place;
+};
+
+/* Samples of a node in one line. */
+struct heat {
+	uint32_t node;
+	struct tree_place place;
+	uint64_t samples;
 };
 
 /*
@@ -31,6 +39,9 @@ struct tree_builder {
 	VEC(struct entry) stack;
 	VEC(struct marks) marks;            /* by string id */
 	VEC(struct tree_baseline) baseline; /* by node, as far as there are any */
+	VEC(struct heat) heats;
+	struct table heat_by_key;
+	bool placed; /* some frame has a place */
 	VEC(uint32_t) path; /* of a view in order: the nodes of the last stack, root first; a view that is not makes none */
 };
 
@@ -139,10 +150,11 @@ static uint32_t node_of_all(struct tree_builder *b)
 	size_t depth = 0;
 
 	for (size_t i = 0; i < b->stack.n; i++) {
-		const struct entry *e = &b->stack.v[b->view.reversed ? b->stack.n - 1 - i : i];
+		struct entry *e = &b->stack.v[b->view.reversed ? b->stack.n - 1 - i : i];
 
 		if (e->shown)
 			node = b->view.in_order ? neighbour(b, node, e, depth++) : child(b, node, e);
+		e->node = node;
 	}
 	b->path.n = depth;
 	return node;
@@ -206,6 +218,7 @@ static void push(struct tree_builder *b, uint32_t name, uint32_t binary, enum fr
 	e.binary = binary;
 	e.kind = kind;
 	e.node = NO_NODE;
+	e.place = (struct tree_place){0};
 	e.shown = shown;
 	if (shown && b->view.patterns) {
 		const struct marks *m = marks_of(b, name);
@@ -223,6 +236,40 @@ void tree_builder_push(struct tree_builder *b, uint32_t name, uint32_t binary, e
 	push(b, name, binary, kind, view_shows(&b->view, kind));
 }
 
+void tree_builder_place(struct tree_builder *b, uint32_t file, uint32_t line)
+{
+	b->stack.v[b->stack.n - 1].place = (struct tree_place){file, line};
+	b->placed = true;
+}
+
+static bool same_heat(const void *ctx, uint32_t id, const void *key)
+{
+	const struct heat *a = &((const struct tree_builder *)ctx)->heats.v[id], *b = key;
+
+	return a->node == b->node && a->place.file == b->place.file && a->place.line == b->place.line;
+}
+
+/* The samples of the stack to the lines of its frames. */
+static void heat_up(struct tree_builder *b, uint64_t count)
+{
+	for (size_t i = 0; i < b->stack.n; i++) {
+		const struct entry *e = &b->stack.v[i];
+		struct heat key = {e->node, e->place, 0};
+		uint64_t hash = hash_mix(hash_mix(e->node, e->place.file), e->place.line);
+		uint32_t id;
+
+		if (!e->shown || !e->place.line)
+			continue;
+		id = table_find(&b->heat_by_key, hash, same_heat, b, &key);
+		if (id == TABLE_NONE) {
+			id = b->heats.n;
+			*vec_push(&b->heats) = key;
+			table_add(&b->heat_by_key, hash, id);
+		}
+		b->heats.v[id].samples += count;
+	}
+}
+
 void tree_builder_count(struct tree_builder *b, uint64_t count)
 {
 	struct entry e = top(b);
@@ -233,6 +280,8 @@ void tree_builder_count(struct tree_builder *b, uint64_t count)
 		uint32_t node = node_of(b);
 
 		sum = &t->nodes.v[node].self;
+		if (b->placed)
+			heat_up(b, count);
 	}
 	*sum += count;
 }
@@ -357,6 +406,34 @@ static void count_highlights(struct tree *t)
 	}
 }
 
+static bool is_hotter(const struct strings *s, const struct heat *a, const struct heat *b)
+{
+	int c;
+
+	if (a->samples != b->samples)
+		return a->samples > b->samples;
+	c = a->place.file == b->place.file ? 0 : strcmp(strings_get(s, a->place.file), strings_get(s, b->place.file));
+	return c ? c < 0 : a->place.line < b->place.line;
+}
+
+/* Of each node the line with the most samples. */
+static void choose_places(struct tree_builder *b)
+{
+	struct tree *t = b->tree;
+	auto_free uint32_t *hottest = xcalloc(t->nodes.n, sizeof(*hottest)); /* index + 1 */
+
+	t->places = xcalloc(t->nodes.n, sizeof(*t->places));
+	for (size_t i = 0; i < b->heats.n; i++) {
+		const struct heat *h = &b->heats.v[i];
+		uint32_t *id = &hottest[h->node];
+
+		if (*id && !is_hotter(t->profile->strings, h, &b->heats.v[*id - 1]))
+			continue;
+		*id = i + 1;
+		t->places[h->node] = h->place;
+	}
+}
+
 struct tree *tree_builder_end(struct tree_builder *b)
 {
 	struct tree *t = b->tree;
@@ -366,6 +443,8 @@ struct tree *tree_builder_end(struct tree_builder *b)
 		t->baseline = xcalloc(t->nodes.n, sizeof(*t->baseline));
 		memcpy(t->baseline, b->baseline.v, b->baseline.n * sizeof(*t->baseline));
 	}
+	if (b->heats.n)
+		choose_places(b);
 	sum_up(t);
 	t->in_order = b->view.in_order;
 	link_siblings(t, t->in_order);
@@ -375,6 +454,8 @@ struct tree *tree_builder_end(struct tree_builder *b)
 	vec_free(&b->marks);
 	vec_free(&b->baseline);
 	vec_free(&b->path);
+	vec_free(&b->heats);
+	table_free(&b->heat_by_key);
 	free(b);
 	return t;
 }
@@ -429,9 +510,13 @@ static void push_sample(struct tree_builder *b, const struct profile_sample *s, 
 	tree_builder_keep(b, 0);
 	push_roots(b, &b->view, &p->threads.v[s->thread]);
 	for (size_t depth = path->n; depth--;) {
-		const struct profile_frame *f = &p->frames.v[p->nodes.v[path->v[depth]].frame];
+		const struct profile_node *n = &p->nodes.v[path->v[depth]];
+		const struct profile_frame *f = &p->frames.v[n->frame];
+		const struct profile_location *at = &p->locations.v[n->location];
 
 		tree_builder_push(b, f->name, f->binary, f->kind);
+		if (at->file && at->line)
+			tree_builder_place(b, at->file, at->line);
 	}
 }
 
@@ -454,7 +539,7 @@ struct tree *tree_new(const struct profile *p, const struct view *view)
 
 struct view_stacks {
 	struct tree_builder *builder;
-	struct node_ids path, frames;
+	struct node_ids path, shown;
 };
 
 struct view_stacks *view_stacks_new(const struct profile *p, const struct view *view)
@@ -471,25 +556,24 @@ void view_stacks_free(struct view_stacks *v)
 		return;
 	tree_free(tree_builder_end(v->builder));
 	vec_free(&v->path);
-	vec_free(&v->frames);
+	vec_free(&v->shown);
 	free(v);
 }
 
-bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **frames, size_t *n)
+bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **nodes, size_t *n)
 {
-	const struct profile *p = v->builder->tree->profile;
 	struct entry e;
 
 	push_sample(v->builder, s, &v->path);
 	e = top(v->builder);
 	if (e.ignored || !e.focused || !e.rooted)
 		return false;
-	v->frames.n = 0;
+	v->shown.n = 0;
 	for (size_t i = 0; i < v->path.n; i++)
 		if (v->builder->stack.v[v->builder->stack.n - 1 - i].shown)
-			*vec_push(&v->frames) = p->nodes.v[v->path.v[i]].frame;
-	*frames = v->frames.v;
-	*n = v->frames.n;
+			*vec_push(&v->shown) = v->path.v[i];
+	*nodes = v->shown.v;
+	*n = v->shown.n;
 	return true;
 }
 
@@ -514,5 +598,6 @@ void tree_free(struct tree *t)
 	vec_free(&t->nodes);
 	vec_free(&t->highlights);
 	free(t->baseline);
+	free(t->places);
 	free(t);
 }

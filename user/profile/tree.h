@@ -34,10 +34,10 @@ struct view_stacks; /* opaque */
 struct view_stacks *view_stacks_new(const struct profile *p, const struct view *view);
 void view_stacks_free(struct view_stacks *v); /* NULL is fine */
 /*
- * The frames (ids of the profile) of one, leaf first, without those that stand for process and thread; valid until the
- * next call. False: the view's patterns leave the sample out.
+ * The nodes of the profile whose frames are one stack, leaf first, without those that stand for process and thread; valid
+ * until the next call. False: the view's patterns leave the sample out.
  */
-bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **frames, size_t *n);
+bool view_stacks_get(struct view_stacks *v, const struct profile_sample *s, const uint32_t **nodes, size_t *n);
 
 struct tree_node {
 	uint32_t name;   /* string id in the profile's pool, without any suffix */
@@ -60,6 +60,12 @@ struct tree_baseline {
 	uint64_t total, self;
 };
 
+/* A line of source. */
+struct tree_place {
+	uint32_t file; /* string id in the profile's pool; 0: unknown */
+	uint32_t line;
+};
+
 /*
  * Node 0 is the root "all". Siblings are sorted by name (bytes), then kind: same profile and view, same tree. A node
  * without samples is there only when it has some in the baseline.
@@ -76,6 +82,7 @@ struct tree {
 	uint64_t unfocused;                    /* those of the others that PATTERN_FOCUS did, */
 	uint64_t rootless;                     /* and those that PATTERN_ROOT did */
 	struct tree_baseline *baseline;        /* per node; NULL: there is nothing to compare with */
+	struct tree_place *places;             /* per node: where most of its samples are; NULL: not known of any */
 	bool folded;                           /* the names are those of folded text: they need no protection there */
 	bool thousandths;                      /* the counts are thousandths, since the input had fractions */
 };
@@ -99,6 +106,8 @@ struct tree_builder; /* opaque */
 struct tree_builder *tree_builder_new(const struct profile *p, const struct view *view);
 void tree_builder_keep(struct tree_builder *b, size_t depth); /* pops what is above the first `depth` frames */
 void tree_builder_push(struct tree_builder *b, uint32_t name, uint32_t binary, enum frame_kind kind);
+/* Where the frame pushed last is, for the samples counted from now on: a line above 0. */
+void tree_builder_place(struct tree_builder *b, uint32_t file, uint32_t line);
 /* Samples of the stack as it stands: `count` in this profile, `baseline` in the one it is compared with. */
 void tree_builder_count(struct tree_builder *b, uint64_t count);
 void tree_builder_count_baseline(struct tree_builder *b, uint64_t count);
