@@ -49,14 +49,43 @@ static void check_round_trip(const struct profile *p)
 	buf_free(&second);
 }
 
+/* What is a payload is one as a tree too, and again when it was written out. */
+static void check_tree(const uint8_t *data, size_t size)
+{
+	struct view view = {.process = ALL_PROCESSES};
+	struct buf payload = {0};
+
+	buf_add(&payload, data, size);
+	for (int i = 0; i < 2; i++) {
+		struct profile *names = profile_new();
+		struct buf file = {0};
+		struct functions f;
+		struct tree *t;
+
+		island_write(&file, &payload);
+		t = island_tree(names, &view, file.v, file.n, NULL);
+		require(t);
+		functions_make(&f, t);
+		buf_truncate(&payload, 0);
+		island_encode(&payload, t, &f, 0);
+		functions_free(&f);
+		tree_free(t);
+		profile_free(names);
+		buf_free(&file);
+	}
+	buf_free(&payload);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct profile *p = profile_new();
 
 	if (size && *data & 1)
 		island_read(p, (const char *)data + 1, size - 1, NULL);
-	else if (size && !island_decode(p, data + 1, size - 1, NULL))
+	else if (size && !island_decode(p, data + 1, size - 1, NULL)) {
 		check_round_trip(p);
+		check_tree(data + 1, size - 1);
+	}
 	profile_free(p);
 	return 0;
 }

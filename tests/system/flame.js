@@ -485,8 +485,58 @@ const tests = {
 			// Of 100 before: a 50, b 50. Of 200 now: a 150, b 50.
 			is([(await box(page, "a")).cls[0], (await box(page, "b")).cls[0]], ["p", "m"], "a larger and a smaller share");
 			await hover(page, "a");
-			ok(/75\.00%.*before 50\.00%/.test(await text(page, ".details")), "both shares", await text(page, ".details"));
+			ok(/75\.00%.*before 50 samples, 50\.00%/.test(await text(page, ".details")), "both shares", await text(page, ".details"));
 			ok(/larger share/.test(await text(page, ".legend")), "the legend says what colours mean");
+		});
+		// Of 200 before: keep 100, more 50, gone 50. Of 400 now: keep 200, more 100, fresh 100. 1168 pixels.
+		await on("what is gone", "union.svg", {}, async page => {
+			const seen = async () => (await names(page)).filter(n => n !== "all").sort();
+			const at = async (...list) => {
+				const out = [];
+				for (const n of list)
+					out.push([(await box(page, n)).w, (await box(page, n)).cls]);
+				return out;
+			};
+			is(await seen(), ["app", "fresh", "keep", "leaf", "leaf", "leaf", "more"], "as wide as now");
+			is(await at("keep", "more", "fresh"), [[584, "p0"], [292, "p0"], [292, "p7"]], "what is new is told from what is more");
+			ok(/compared with 200 samples, 50 of them in frames that are gone/.test(await see(page, () => the().svg.textContent)), "how much is gone");
+			ok(/25\.00%0\.00%gone/.test(await text(page, ".top")), "what is gone is in the table", await text(page, ".top"));
+			await page.selectOption("select[aria-label=Width]", "was");
+			is(await seen(), ["app", "gone", "keep", "leaf", "leaf", "more"], "as wide as before");
+			is(await at("keep", "more", "gone"), [[584, "p0"], [292, "p0"], [292, "m7"]], "gone frames have their width");
+			ok(/^200 samples before, all shown/.test(await text(page, ".sum")), "the sum says of what", await text(page, ".sum"));
+			await hover(page, "gone");
+			ok(/0 samples, 0\.00%.*before 50 samples, 25\.00%/.test(await text(page, ".details")), "their numbers", await text(page, ".details"));
+			await page.reload();
+			await page.waitForSelector("svg.flamegraph.live", { state: "attached" });
+			is((await box(page, "gone")).w, 292, "the address keeps the choice");
+			await page.selectOption("select[aria-label=Width]", "both");
+			is(await at("keep", "more", "fresh", "gone"), [[584, "p0"], [292, "p0"], [146, "p7"], [146, "m7"]], "all of both");
+			// leaf: 150 of 200 before, all of 400 now.
+			await page.selectOption("select[aria-label=View]", "bottom");
+			is([(await box(page, "leaf")).w, (await box(page, "leaf")).cls], [1022, "p4"], "bottom-up: a leaf of several");
+			is((await at("keep", "fresh", "gone")), [[584, "p0"], [146, "p7"], [146, "m7"]], "bottom-up: its callers, and what is gone");
+			await page.selectOption("select[aria-label=View]", "top");
+			await act(page, "gone", "Sandwich");
+			is([(await box(page, "app")).cls, (await box(page, "gone")).cls], ["m7", "m7"], "sandwich: the callers' samples of what is gone");
+			await page.selectOption("select[aria-label=View]", "top");
+			await act(page, "gone", "Hide its samples");
+			is(await at("keep", "fresh"), [[667, "m4"], [167, "p7"]], "hidden samples are left out on both sides"); // keep: 2/3 before, 1/2 now
+		});
+	},
+
+	async source_lines() {
+		if (!fs.existsSync(path.join(dir, "lines.svg")))
+			return;
+		await on("source lines", "lines.svg", { permissions: ["clipboard-read", "clipboard-write"] }, async page => {
+			await hover(page, "spin");
+			ok(/lines .*<\/title><script>window\.pwned=1<\/script>\.c:(72|73) \u00b7/.test(await text(page, ".details")), "file and line", await text(page, ".details"));
+			await act(page, "main", "Copy file:line");
+			ok(/\.c:83$/.test(await page.evaluate(() => navigator.clipboard.readText())), "where main calls it most");
+			await page.selectOption("select[aria-label=View]", "bottom");
+			await hover(page, "main");
+			ok(/\.c:83 \u00b7/.test(await text(page, ".details")), "bottom-up: of the caller", await text(page, ".details"));
+			is(await see(page, () => [window.pwned === undefined, document.querySelectorAll("script").length]), [true, 1], "a file's name runs nothing");
 		});
 	},
 

@@ -105,6 +105,7 @@ SKIP: {
 	write_graph('chart.svg', "a;b 10\na;c 10\na;b 20\n", '--flamechart');
 	write_graph('large.svg', large());
 	write_graph('diff.svg', "a 50 150\nb 50 50\n");
+	write_graph('union.svg', "app;keep;leaf 100 200\napp;more;leaf 50 100\napp;fresh;leaf 0 100\napp;gone 50 0\n");
 	my @text = map { ($_ => "<script>window.pwned=1</script>\">'") } qw(--title --subtitle --notes --nametype --countname --fonttype);
 	write_graph("hostile.$_", hostile(), @text) for qw(svg html);
 	spew("$dir/tampered.svg", slurp("$dir/small.svg") =~ s{</svg>\n\z}{<script>window.pwned=1</script></svg>\n}r);
@@ -114,6 +115,30 @@ SKIP: {
 	spew("$dir/page_sandbox.html", '<!DOCTYPE html><iframe sandbox src="small.svg" width=1200 height=600></iframe>');
 	spew("$dir/page_sandbox_scripts.html", '<!DOCTYPE html><iframe sandbox="allow-scripts" src="small.svg" width=1200 height=600></iframe>');
 	if ($> == 0) {
+		# Two lines of a loop; main calls it twice, the second time for most of the samples. The file's name is markup.
+		spew("$dir/lines.c", <<'C');
+#line 70 "</title><script>window.pwned=1</script>.c"
+volatile unsigned long n;
+__attribute__((noinline)) void spin(unsigned long rounds) { for (unsigned long i = 0; i < rounds; i++) {
+	n += i; n ^= n << 7; n ^= n >> 9;
+	n += i; n ^= n << 7; n ^= n >> 9;
+} n++; }
+
+
+
+
+int main(void)
+{
+	for (int i = 0; i < 30; i++) {
+	spin(1000000);
+	spin(9000000);
+	}
+	return 0;
+}
+C
+		system('cc', '-O1', '-g', '-fno-inline', '-o', "$dir/lines", "$dir/lines.c") == 0 or die 'cc';
+		my $lines = run_command($profile, '-q', '-F', '499', '-o', "$dir/lines.svg", '--', "$dir/lines");
+		is($lines->{status}, 0, 'lines.svg is written') or diag($lines->{err});
 		my $load = start_command(program('threads'));
 		my $r = run_command($profile, '-q', '-d', '1', '-F', '499', '-o', "$dir/threads.svg", '-p', $load);
 		stop_command($load);

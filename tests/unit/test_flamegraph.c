@@ -247,14 +247,15 @@ static const char *const hostile[] = {
 	"<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a<&\"'>a",
 };
 
-static struct buf draw_hostile(const char *s)
+static struct buf draw_hostile(const char *s, bool still)
 {
 	struct flamegraph_options o = flamegraph_defaults;
 	struct profile *p = profile_new();
 	uint32_t thread = profile_thread(p, profile_process(p, 1, 1, s), 1, s);
-	uint32_t node = profile_node(p, 0, profile_frame(p, s, s, FRAME_USER));
+	uint32_t node = profile_node_at(p, 0, profile_frame(p, s, s, FRAME_USER), profile_location_in(p, 0, 1, strings_add(p->strings, s), 7));
 	struct buf svg;
 
+	o.no_script = still;
 	profile_add(p, thread, node, 1000);
 	/* A hundred widths of a box, so that its label is cut at every place. */
 	for (int i = 1; i < 100; i++) {
@@ -272,14 +273,15 @@ static struct buf draw_hostile(const char *s)
 
 static void no_name_can_break_out(void **state)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(hostile); i++) {
-		struct buf svg = draw_hostile(hostile[i]);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(hostile); i++) {
+		bool still = i & 1;
+		struct buf svg = draw_hostile(hostile[i / 2], still);
 
-		assert_int_equal(occurrences(svg.v, "<script"), 1);
-		assert_int_equal(occurrences(svg.v, "</script"), 1);
+		assert_int_equal(occurrences(svg.v, "<script"), !still);
+		assert_int_equal(occurrences(svg.v, "</script"), !still);
 		assert_int_equal(occurrences(svg.v, "<style"), 1);
 		assert_int_equal(occurrences(svg.v, "<svg"), 1);
-		assert_int_equal(occurrences(svg.v, "]]>"), 1);
+		assert_int_equal(occurrences(svg.v, "]]>"), !still);
 		assert_int_equal(occurrences(svg.v, "<image"), 0);
 		assert_int_equal(occurrences(svg.v, "{fill:red}</"), 0);
 		for (size_t k = 0; k < svg.n; k++)
@@ -295,8 +297,8 @@ static void every_file_is_well_formed(void **state)
 		print_message("xmllint is not installed\n");
 		skip();
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(hostile); i++) {
-		struct buf svg = draw_hostile(hostile[i]);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(hostile); i++) {
+		struct buf svg = draw_hostile(hostile[i / 2], i & 1);
 
 		assert_well_formed(&svg);
 		buf_free(&svg);
@@ -319,9 +321,29 @@ static void a_web_page_carries_its_policy(void **state)
 	buf_free(&page);
 }
 
+static void source_lines_are_told(void **state)
+{
+	struct flamegraph_options o = flamegraph_defaults;
+	struct profile *p = profile_new();
+	uint32_t thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, ""), file = strings_add(p->strings, "/src/a&b.c");
+	uint32_t node = profile_node_at(p, 0, profile_frame(p, "f", "x", FRAME_USER), profile_location_in(p, 0, 1, file, 12));
+	struct buf svg;
+
+	profile_add(p, thread, node, 4);
+	profile_add(p, thread, profile_node(p, node, profile_frame(p, "g", "x", FRAME_USER)), 1);
+	o.no_script = true;
+	svg = draw(p, &o);
+	assert_has(&svg, "<title>f\n5 samples, 100.00%, self 4\n/src/a&amp;b.c:12</title>");
+	assert_has(&svg, "<title>g\n1 samples, 20.00%, self 1</title>");
+	assert_has(&svg, "<tspan class=\"dim\" dx=\"12\">x a&amp;b.c:12</tspan>");
+	assert_has(&svg, "<tspan class=\"dim\" dx=\"12\">x</tspan>");
+	buf_free(&svg);
+	profile_free(p);
+}
+
 static void the_script_is_the_same_bytes_in_every_file(void **state)
 {
-	struct buf a = draw_hostile(hostile[0]), b = draw_text("a 1\n", NULL);
+	struct buf a = draw_hostile(hostile[0], false), b = draw_text("a 1\n", NULL);
 	const char *script = strstr(a.v, "<script>");
 
 	assert_non_null(script);
@@ -458,7 +480,7 @@ static void labels_can_be_read_on_every_colour(void **state)
 		palette_css_highlights(&css, dark);
 		assert_contrast(&css, text[dark], PALETTE_HIGHLIGHTS);
 		palette_css_changes(&css, dark);
-		assert_contrast(&css, text[dark], 2 * PALETTE_STEPS + 1);
+		assert_contrast(&css, text[dark], 2 * (PALETTE_STEPS + 1) + 1);
 	}
 	assert_null(palette_find("nosuch"));
 	assert_null(palette_find("hot java"));
@@ -513,6 +535,7 @@ int main(void)
 		cmocka_unit_test(every_file_is_well_formed),
 		cmocka_unit_test(highlights_have_their_colour_and_share),
 		cmocka_unit_test(a_web_page_carries_its_policy),
+		cmocka_unit_test(source_lines_are_told),
 		cmocka_unit_test(the_script_is_the_same_bytes_in_every_file),
 		cmocka_unit_test(without_samples_there_is_still_a_picture),
 		cmocka_unit_test(counts_up_to_64_bits),

@@ -215,10 +215,26 @@ static void sample_order_does_not_matter(void **state)
 	profile_free(q);
 }
 
-/* Every prefix, every byte changed: refused or read, never a crash (ASan watches). */
-static void damage_is_refused(void **state)
+/* Functions in none, one and two lines, of two files. */
+static struct profile *located_profile(void)
 {
-	struct profile *p = random_profile(3, 20);
+	struct profile *p = profile_new();
+	uint32_t thread = profile_thread(p, profile_process(p, 0, 0, ""), 0, ""), node;
+	uint32_t a = strings_add(p->strings, "/src/a.c"), b = strings_add(p->strings, "</metadata>b\nb.h");
+	uint32_t f = profile_frame(p, "f", "x", FRAME_USER), g = profile_frame(p, "g", "x", FRAME_INLINE);
+
+	node = profile_node_at(p, 0, f, profile_location_in(p, 0, 1, a, 7));
+	profile_add(p, thread, node, 5);
+	node = profile_node_at(p, node, g, profile_location_in(p, 0, 2, b, 4000000000));
+	profile_add(p, thread, node, 2);
+	node = profile_node(p, node, profile_frame(p, "nowhere", "x", FRAME_USER));
+	profile_add(p, thread, profile_node_at(p, node, g, profile_location_in(p, 0, 3, a, 300)), 9);
+	return p;
+}
+
+/* Every prefix, every byte changed: refused or read, never a crash (ASan watches). */
+static void refuse_damage(struct profile *p)
+{
 	struct buf payload = encode(p, &all, 0);
 	struct error err = {0};
 
@@ -247,6 +263,40 @@ static void damage_is_refused(void **state)
 	profile_free(p);
 }
 
+static void damage_is_refused(void **state)
+{
+	refuse_damage(random_profile(3, 20));
+	refuse_damage(located_profile());
+}
+
+static void places_come_along(void **state)
+{
+	static const struct {
+		const char *name, *file;
+		uint32_t line;
+	} want[] = {{"f", "/src/a.c", 7}, {"g", "</metadata>b\\x0Ab.h", 4000000000}, {"nowhere", "", 0}, {"g", "/src/a.c", 300}};
+	struct profile *p = located_profile(), *names = profile_new();
+	struct buf payload = encode(p, &all, 0), file = {0};
+	struct tree *t;
+
+	island_write(&file, &payload);
+	t = island_tree(names, &all, file.v, file.n, NULL);
+	assert_non_null(t);
+	assert_non_null(t->places);
+	assert_int_equal(t->nodes.n, ARRAY_SIZE(want) + 1);
+	for (uint32_t i = 0, id = tree_next(t, 0); id; id = tree_next(t, id), i++) {
+		assert_string_equal(strings_get(names->strings, t->nodes.v[id].name), want[i].name);
+		assert_string_equal(strings_get(names->strings, t->places[id].file), want[i].file);
+		assert_int_equal(t->places[id].line, want[i].line);
+	}
+	tree_free(t);
+	buf_free(&payload);
+	buf_free(&file);
+	profile_free(names);
+	assert_round_trip(p);
+	profile_free(p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +308,7 @@ int main(void)
 		cmocka_unit_test(threads_aside),
 		cmocka_unit_test(large_islands_come_in_parts),
 		cmocka_unit_test(sample_order_does_not_matter),
+		cmocka_unit_test(places_come_along),
 		cmocka_unit_test(damage_is_refused),
 	};
 

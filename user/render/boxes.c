@@ -80,12 +80,14 @@ static void escape_name(struct pen *p, const struct tree_node *n)
 	text_escape(&p->safe, name, strlen(name));
 }
 
-/* How much of the own share, in steps, changed: 1 for a tenth of a percent or a twentieth of it. */
+/* How much of the own share, in steps, changed: 1 for a tenth of a percent or a twentieth of it; 7: there was, or is, none. */
 static unsigned change(double before, double now)
 {
 	double most = before > now ? before : now, delta = before > now ? before - now : now - before;
 	double relative = most > 0 ? delta / most : 0;
 
+	if (most > 0 && !(before > 0 && now > 0))
+		return PALETTE_STEPS + 1;
 	if (delta < 0.0005 || relative < 0.02)
 		return 0;
 	return relative < 0.05 ? 1 : relative < 0.1 ? 2 : relative < 0.2 ? 3 : relative < 0.4 ? 4 : relative < 0.7 ? 5 : 6;
@@ -198,6 +200,17 @@ static void add_count(struct pen *p, uint64_t samples)
 	svg_count(p->out, factor == 1 ? samples : (uint64_t)(samples * factor + 0.5));
 }
 
+static void add_place(struct pen *p, uint32_t node)
+{
+	const struct tree *t = p->b->tree;
+
+	if (!t->places || !t->places[node].line)
+		return;
+	buf_putc(p->out, '\n');
+	svg_text(p->out, strings_get(t->profile->strings, t->places[node].file));
+	buf_printf(p->out, ":%" PRIu32, t->places[node].line);
+}
+
 /* An invisible box over each with what it is: viewers show it for the one under the pointer. */
 static void add_tooltip(struct pen *p, const struct layout_box *box)
 {
@@ -224,6 +237,7 @@ static void add_tooltip(struct pen *p, const struct layout_box *box)
 	if (n) {
 		buf_puts(p->out, ", self ");
 		add_count(p, n->self);
+		add_place(p, box->node);
 	}
 	buf_puts(p->out, "</title></rect>\n");
 }

@@ -53,12 +53,17 @@ static void add_count(const struct drawing *d, struct buf *out, uint64_t samples
 	svg_count(out, d->o->factor == 1 ? samples : (uint64_t)(samples * d->o->factor + 0.5));
 }
 
-/* "12.34%" of the whole. */
-static void add_share(const struct drawing *d, struct buf *out, uint64_t samples)
+/* "12.34%", of nothing too. */
+static void add_part(struct buf *out, uint64_t samples, uint64_t of)
 {
-	uint64_t v = ((unsigned __int128)samples * 10000 + d->whole / 2) / d->whole;
+	uint64_t v = of ? ((unsigned __int128)samples * 10000 + of / 2) / of : 0;
 
 	buf_printf(out, "%" PRIu64 ".%02" PRIu64 "%%", v / 100, v % 100);
+}
+
+static void add_share(const struct drawing *d, struct buf *out, uint64_t samples)
+{
+	add_part(out, samples, d->whole);
 }
 
 static void escape(struct drawing *d, const char *text)
@@ -146,11 +151,22 @@ static void add_kinds(struct drawing *d, unsigned *x, unsigned *line)
 
 static void add_changes(struct drawing *d, unsigned *x, unsigned *line)
 {
+	const struct tree *t = d->tree;
+	bool some_new = false, some_gone = false;
+
 	add_entry(d, "p5", "larger share than before", x, line);
-	add_entry(d, "p2", "slightly", x, line);
+	add_entry(d, "p2", "slightly larger", x, line);
 	add_entry(d, "p0", "same", x, line);
-	add_entry(d, "m2", "slightly", x, line);
+	add_entry(d, "m2", "slightly smaller", x, line);
 	add_entry(d, "m5", "smaller share", x, line);
+	for (size_t i = 1; i < t->nodes.n; i++) {
+		some_new |= t->nodes.v[i].total && !t->baseline[i].total;
+		some_gone |= !t->nodes.v[i].total && t->baseline[i].total;
+	}
+	if (some_new)
+		add_entry(d, "p7", "new", x, line);
+	if (some_gone)
+		add_entry(d, "m7", d->o->no_script ? "gone" : "gone (choose Width: before, or both)", x, line);
 }
 
 /* Only what the graph shows. Returns how many lines it takes. */
@@ -179,60 +195,87 @@ static unsigned add_legend(struct drawing *d, unsigned y)
 	return line + 1;
 }
 
+/* "libc.so.6 malloc.c:3301" */
+static void add_origin(struct drawing *d, const struct function *f, struct buf *out)
+{
+	const struct strings *strings = d->tree->profile->strings;
+
+	buf_puts(out, strings_get(strings, f->binary));
+	if (f->places) {
+		struct tree_place at = d->functions.places.v[f->first_place].at;
+		const char *file = strings_get(strings, at.file), *slash = strrchr(file, '/');
+
+		buf_printf(out, "%s%s:%" PRIu32, out->n ? " " : "", slash ? slash + 1 : file, at.line);
+	}
+}
+
 static void add_top_row(struct drawing *d, const struct function *f, unsigned y)
 {
 	const struct strings *strings = d->tree->profile->strings;
-	unsigned columns = boxes_columns(d->inner > TOP_NAMES ? d->inner - TOP_NAMES : 0, 12);
+	unsigned columns = boxes_columns(d->inner > TOP_NAMES ? d->inner - TOP_NAMES : 0, 12), used;
+	struct buf where = {0};
 
 	buf_printf(d->out, "<text y=\"%u\"><tspan x=\"56\" class=\"number\">", y);
-	add_share(d, d->out, f->self);
+	if (d->tree->baseline)
+		add_part(d->out, f->before, d->tree->baseline[0].total);
+	else
+		add_share(d, d->out, f->self);
 	buf_puts(d->out, "</tspan><tspan x=\"126\" class=\"number\">");
-	add_share(d, d->out, f->total);
+	add_share(d, d->out, d->tree->baseline ? f->self : f->total);
 	buf_printf(d->out, "</tspan><tspan x=\"%u\">", TOP_NAMES);
 	escape(d, strings_get(strings, f->name));
 	label_fit(&d->label, d->safe.v, d->safe.n, columns > 3 ? columns : 3);
 	svg_escape(d->out, d->label.v, d->label.n);
 	buf_puts(d->out, "</tspan>");
-	if (f->binary) {
-		unsigned used = label_columns(d->label.v, d->label.n) + 2;
-
-		escape(d, strings_get(strings, f->binary));
-		if (used + label_columns(d->safe.v, d->safe.n) <= columns) {
-			buf_puts(d->out, "<tspan class=\"dim\" dx=\"12\">");
-			svg_escape(d->out, d->safe.v, d->safe.n);
-			buf_puts(d->out, "</tspan>");
-		}
+	used = label_columns(d->label.v, d->label.n) + 2;
+	add_origin(d, f, &where);
+	escape(d, where.v);
+	if (where.n && used + label_columns(d->safe.v, d->safe.n) <= columns) {
+		buf_puts(d->out, "<tspan class=\"dim\" dx=\"12\">");
+		svg_escape(d->out, d->safe.v, d->safe.n);
+		buf_puts(d->out, "</tspan>");
 	}
+	buf_free(&where);
 	buf_puts(d->out, "</text>");
 }
 
-/* The functions with the most samples of their own. Returns how many lines it takes. */
+/* The functions with the most samples of their own, or those with most of a change. Returns how many lines it takes. */
 static unsigned add_top(struct drawing *d, unsigned y)
 {
 	uint32_t ids[TOP_ROWS];
-	size_t n = functions_top(&d->functions, d->tree, ids, TOP_ROWS);
+	bool compared = d->tree->baseline;
+	size_t n = (compared ? functions_changed : functions_top)(&d->functions, d->tree, ids, TOP_ROWS);
 
 	if (!n)
 		return 0;
 	buf_printf(d->out,
 		   "<g class=\"top\" transform=\"translate(%u %u)\">\n<text y=\"10\" class=\"dim\"><tspan x=\"56\" "
-		   "class=\"number\">self</tspan><tspan x=\"126\" class=\"number\">total</tspan><tspan "
-		   "x=\"%u\">function</tspan></text>\n",
-		   PAD, y, TOP_NAMES);
+		   "class=\"number\">%s</tspan><tspan x=\"126\" class=\"number\">%s</tspan><tspan "
+		   "x=\"%u\">%s</tspan></text>\n",
+		   PAD, y, compared ? "before" : "self", compared ? "now" : "total", TOP_NAMES,
+		   compared ? "self time of function" : "function");
 	for (size_t i = 0; i < n; i++)
 		add_top_row(d, &d->functions.all.v[ids[i]], 12 + (i + 1) * LINE);
 	buf_puts(d->out, "</g>\n");
 	return n + 1;
 }
 
-/* Samples of a comparison's other side that have no width here. */
-static uint64_t vanished(const struct tree *t)
+/* "compared with 550 samples, 190 of which were in frames that are gone" */
+static void compare(const struct drawing *d, struct buf *line)
 {
-	uint64_t sum = 0;
+	const struct tree *t = d->tree;
+	uint64_t gone = 0;
 
-	for (size_t i = 0; t->baseline && i < t->nodes.n; i++)
-		sum += t->nodes.v[i].total ? 0 : t->baseline[i].self;
-	return sum;
+	for (size_t i = 0; i < t->nodes.n; i++)
+		gone += t->nodes.v[i].total ? 0 : t->baseline[i].self;
+	buf_puts(line, "compared with ");
+	add_count(d, line, t->baseline[0].total);
+	buf_printf(line, " %s, ", d->o->count_name);
+	if (gone)
+		add_count(d, line, gone);
+	else
+		buf_puts(line, "none");
+	buf_puts(line, " of them in frames that are gone");
 }
 
 /* "12,362 samples = 12,345 shown + 17 in 312 frames narrower than 0.50 px" */
@@ -255,11 +298,6 @@ static void reconcile(const struct drawing *d, struct buf *line)
 	} else {
 		buf_puts(line, ", all shown");
 	}
-	if (vanished(d->tree)) {
-		buf_puts(line, "; ");
-		add_count(d, line, vanished(d->tree));
-		buf_printf(line, " %s of those before were in frames that are gone", d->o->count_name);
-	}
 	if (left_out) {
 		buf_puts(line, "; ");
 		add_count(d, line, left_out);
@@ -275,16 +313,18 @@ static void reconcile(const struct drawing *d, struct buf *line)
 /* Returns how many lines it takes. */
 static unsigned add_footer(struct drawing *d, unsigned y)
 {
-	const char *lines[] = {d->o->notes, d->o->accounting, NULL};
-	struct buf line = {0};
+	struct buf sum = {0}, compared = {0};
 	unsigned n = 0;
 
-	reconcile(d, &line);
-	lines[2] = line.v;
+	if (d->tree->baseline)
+		compare(d, &compared);
+	reconcile(d, &sum);
+	const char *lines[] = {d->o->notes, d->o->accounting, compared.v, sum.v};
 	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		if (lines[i])
-			add_line(d, i == 2 ? "foot sum" : "foot", y + LINE * n++, 11, lines[i]);
-	buf_free(&line);
+			add_line(d, lines[i] == sum.v ? "foot sum" : "foot", y + LINE * n++, 11, lines[i]);
+	buf_free(&compared);
+	buf_free(&sum);
 	return n;
 }
 

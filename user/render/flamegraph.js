@@ -5,11 +5,13 @@
 //
 // A "group" is a box's worth of samples: one node of the tree, or several that a view or a transform merged. Groups are
 // made when they are wide enough to be seen, so that a tree of millions of nodes costs no more than what is drawn.
+//
+// Own properties: above after base depth kids leaves mark nodes paths pitch rows seeded source total whole zoom
 (async () => {
 	"use strict";
 	const me = document.currentScript, svg = me ? me.closest("svg") : document.querySelector(".flamegraph:not(.live)");
 	const NS = "http://www.w3.org/2000/svg", XHTML = "http://www.w3.org/1999/xhtml", DOT = " \u00b7 ", DOTS = "\u2026";
-	const PAD = 16, MAX_BOXES = 9000, MAX_LABELS = 2000, SHADES = 12, THREAD = 5, NOTE = 4;
+	const STILL = { preventScroll: true }, PAD = 16, MAX_BOXES = 9000, MAX_LABELS = 2000, SHADES = 12, THREAD = 5, NOTE = 4;
 	const one = s => svg.querySelector(s), all = s => [...svg.querySelectorAll(s)];
 	const set = (e, attributes) => {
 		for (const k in attributes)
@@ -25,9 +27,10 @@
 	const on = (e, types, run, options) => types.split(" ").forEach(t => e.addEventListener(t, run, options));
 	const seen = (e, yes) => e && e.setAttribute("display", yes ? "inline" : "none");
 	const { abs, floor, max, min, sqrt } = Math;
+	const extent = () => svg.getBoundingClientRect();
 	const html = (to, tag, attributes, text) => add(to, tag, attributes, text, XHTML);
 	const graph = one(".graph"), cfg = graph.dataset, svgWidth = +svg.getAttribute("width");
-	const pitch = +cfg.pitch, font = parseFloat(graph.getAttribute("font-size")), factor = +(cfg.factor || 1), unit = cfg.unit;
+	const pitch = +cfg["pitch"], font = parseFloat(graph.getAttribute("font-size")), factor = +(cfg.factor || 1), unit = cfg.unit;
 	const fluid = svg.hasAttribute("data-fluid"), minPixels = max(+(cfg.min || 0.5), 0.3), textY = (pitch - 1 + font * 0.7) / 2;
 
 	// --- The tree: nodes in preorder, node 0 is the root, end[i] is behind the last node that i's subtree holds.
@@ -53,7 +56,7 @@
 				return v;
 		}
 	};
-	const column = (n, Type) => {
+	const column = (n, Type = Uint32Array) => {
 		const a = new Type(n + 1);
 		for (let i = 1; i <= n; i++)
 			a[i] = number();
@@ -66,11 +69,21 @@
 	strings.unshift("all");
 	const news = n => {
 		let next = 0;
-		return column(n, Uint32Array).map((v, i) => i && (v || ++next));
+		return column(n).map((v, i) => i && (v || ++next));
 	};
-	const F = number() + 1, name = news(F - 1), binary = column(F - 1, Uint32Array), kind = column(F - 1, Uint8Array);
-	const highlight = column(F - 1, Uint16Array), N = number() + 1, fn = news(N - 1), up = column(N - 1, Uint32Array);
+	const F = number() + 1, name = news(F - 1), binary = column(F - 1), kind = column(F - 1, Uint8Array);
+	const highlight = column(F - 1, Uint16Array), places = flags & 64 ? column(F - 1) : [];
+	const P = places.reduce((a, b) => a + b, 0), file = column(P), line = column(P);
+	const N = number() + 1, fn = news(N - 1), up = column(N - 1);
 	const self = column(N - 1, Float64Array), before = flags & 1 ? column(N - 1, Float64Array) : null;
+	// Of each node, an index of `file` and `line`; 0: unknown.
+	const placed = flags & 64 && column(N - 1);
+	if (placed) {
+		let n = 0;
+		const starts = places.map(v => (n += v) - v);
+		for (let i = 1; i < N; i++)
+			placed[i] += placed[i] && starts[fn[i]];
+	}
 	self[0] = number();
 	if (before)
 		before[0] = number();
@@ -92,7 +105,7 @@
 			t[parent[i]] += t[i];
 		return t;
 	};
-	const total = sums(self), total0 = before && sums(before);
+	const totals = sums(self), totals0 = before && sums(before);
 	const nameOf = f => strings[name[f]], isThread = f => kind[f] === THREAD;
 	const threads = flags & 2 ? [...new Set([...name.keys()].filter(isThread).map(nameOf))] : [];
 
@@ -115,20 +128,25 @@
 	// --- What the reader asked for. `ops` are transforms: m merge, h hide, f focus, r collapse recursion, each with a name.
 
 	const defaults = { view: "top", zoom: [], ops: [], pivot: "", order: "name", colour: before ? "change" : "kind",
-		flip: cfg.inverted === "", thread: flags & 4 ? "" : "*", q: "" };
-	let state = { ...defaults }, w, sum, skip, skips, folds, seeds, root, zoomed, whole;
+		size: "now", flip: cfg.inverted === "", thread: flags & 4 ? "" : "*", q: "" };
+	// Samples of each node itself: what widths are of; of a comparison also those now and those before. And with all below it.
+	let own, sum;
+	const sandwiched = () => state.view === "sandwich";
+	let state = { ...defaults }, skip, skips, folds, seeds, root, zoomed, whole;
+	const sizes = before && { now: self, was: before, both: self.map((v, i) => (v + before[i] * (totals[0] / totals0[0] || 0)) / 2) };
 
+	const fill = test => Uint8Array.from(name.keys(), f => test(f) ? 1 : 0);
 	function prepare() {
-		const is = (op, f) => op.f === nameOf(f), fill = test => Uint8Array.from(name.keys(), f => test(f) ? 1 : 0);
+		const is = (op, f) => op.f === nameOf(f);
 		skip = new Uint8Array(F);
 		folds = new Set();
 		seeds = null;
-		w = self;
+		own = before ? [sizes[state.size], self, before] : [self];
 		const drop = flagged => {
-			w = Float64Array.from(w);
+			own = own.map(a => Float64Array.from(a));
 			for (let i = 1; i < N; i++)
 				if (flagged[fn[i]]) {
-					w.fill(0, i, end[i]);
+					own.forEach(a => a.fill(0, i, end[i]));
 					i = end[i] - 1;
 				}
 		};
@@ -144,14 +162,14 @@
 			else if (op.t === "r")
 				folds.add(op.f);
 			else
-				w = focus(op.f);
+				focus(op.f);
 		}
-		sum = w === self ? total : sums(w);
+		sum = own.map(a => a === self ? totals : a === before ? totals0 : sums(a));
 		skips = skip.includes(1);
 		mark();
 	}
 	function outermost(wanted) {
-		const flagged = Uint8Array.from(name.keys(), f => nameOf(f) === wanted ? 1 : 0), found = [];
+		const flagged = fill(f => nameOf(f) === wanted), found = [];
 		for (let i = 1; i < N; i++)
 			if (flagged[fn[i]]) {
 				found.push(i);
@@ -160,63 +178,72 @@
 		return found;
 	}
 	function focus(f) {
-		const kept = new Float64Array(N);
 		seeds = outermost(f);
-		for (const i of seeds)
-			kept.set(w.subarray(i, end[i]), i);
-		return kept;
+		own = own.map(a => {
+			const kept = new Float64Array(N);
+			for (const i of seeds)
+				kept.set(a.subarray(i, end[i]), i);
+			return kept;
+		});
 	}
 
 	// --- Groups.
 
-	const group = (f, up, nodes, weights) => ({ f, up, depth: up ? up.depth + 1 : 0, nodes, weights, total: 0, self: 0, base: 0,
+	// `source`: the leaves, or the function's own nodes, that lead to each of the nodes; they have the samples.
+	const group = (f, up, nodes, source) => ({ f, up, depth: up ? up.depth + 1 : 0, nodes, source, total: 0, self: 0, after: 0, base: 0,
 		kids: null });
+	const tally = (g, i, a) => {
+		g.total += a[0][i];
+		if (before) {
+			g.after += a[1][i];
+			g.base += a[2][i];
+		}
+	};
+	const holds = (i, a) => a.some(v => v[i]);
 	const compare = (a, b) => (state.order === "size" && b.total - a.total) || (nameOf(a.f) < nameOf(b.f) ? -1 :
 		nameOf(a.f) > nameOf(b.f) ? 1 : kind[a.f] - kind[b.f]);
 	function expand(g) {
 		if (g.kids)
 			return g.kids;
-		const found = new Map(), plain = !folds.size, own = nameOf(g.f);
-		const child = (node, weight) => {
+		const found = new Map(), plain = !folds.size, mine = nameOf(g.f);
+		const child = (node, source) => {
 			const f = fn[node];
-			const key = ordered && !g.weights ? node : f;
+			const key = ordered && !g.source ? node : f;
 			let k = found.get(key);
 			if (!k)
-				found.set(key, k = group(f, g, [], g.weights && []));
+				found.set(key, k = group(f, g, [], g.source && []));
 			k.nodes.push(node);
-			if (g.weights)
-				k.weights.push(weight);
-			else if (total0)
-				k.base += total0[node];
-			k.total += weight;
+			if (g.source)
+				k.source.push(source);
+			tally(k, source || node, samplesOf(g));
 		};
-		const absorbed = f => skip[f] || (!plain && nameOf(f) === own && (folds.has(own) || folds.has("*")));
-		if (g.weights) {
+		const absorbed = f => skip[f] || (!plain && nameOf(f) === mine && (folds.has(mine) || folds.has("*")));
+		if (g.source) {
 			const top = new Set(seeds), above = i => top.has(i) ? 0 : parent[i];
 			g.nodes.forEach((node, i) => {
 				let p = g.leaves ? node : above(node);
 				while (p && absorbed(fn[p]))
 					p = above(p);
 				if (p)
-					child(p, g.weights[i]);
+					child(p, g.source[i]);
 			});
 			g.self = g.up && !g.up.up ? g.total : 0;
 		} else {
 			const pending = g.seeded ? [] : [...g.nodes];
 			if (g.seeded)
-				seeds.forEach(i => child(i, sum[i]));
+				seeds.forEach(i => child(i));
 			while (pending.length) {
 				const i = pending.pop(), stop = end[i];
-				g.self += w[i];
+				g.self += own[0][i];
 				for (let c = i + 1; c < stop; c = end[c])
 					if (absorbed(fn[c]))
 						pending.push(c);
-					else if (sum[c] || (total0 && total0[c]))
-						child(c, sum[c]);
+					else if (holds(c, sum))
+						child(c);
 			}
 		}
 		g.kids = [...found.values()];
-		if (state.order === "size" || g.weights || (!ordered && (g.nodes.length > 1 || seeds || skips)))
+		if (state.order === "size" || g.source || (!ordered && (g.nodes.length > 1 || seeds || skips)))
 			g.kids.sort(compare);
 		return g.kids;
 	}
@@ -224,25 +251,20 @@
 	function makeRoot(view) {
 		const g = group(0, null, [0], null);
 		if (view === "bottom") {
-			g.nodes = [...w.keys()].filter(i => w[i]);
-			g.weights = g.nodes.map(i => w[i]);
+			g.source = g.nodes = [...self.keys()].filter(i => holds(i, own));
 			g.leaves = true;
 		}
 		g.seeded = !!seeds && view !== "bottom";
-		g.total = sum[0];
-		g.base = total0 ? total0[0] : 0;
+		tally(g, 0, sum);
 		return g;
 	}
-	function pivot(f, weights) {
-		const nodes = outermost(f).filter(i => sum[i]), g = group(nodes.length ? fn[nodes[0]] : 0, null, nodes, null);
-		for (const i of nodes) {
-			g.total += sum[i];
-			g.base += total0 ? total0[i] : 0;
-		}
-		if (weights)
-			g.weights = nodes.map(i => sum[i]);
+	function pivot(f, callers) {
+		const nodes = outermost(f).filter(i => holds(i, sum)), g = group(nodes.length ? fn[nodes[0]] : 0, null, nodes, callers && nodes);
+		nodes.forEach(i => tally(g, i, sum));
 		return g;
 	}
+	// What the nodes in `source` count for: bottom-up they are leaves.
+	const samplesOf = g => g.source && root.leaves ? own : sum;
 	const pathOf = g => {
 		const p = [];
 		for (; g; g = g.up)
@@ -358,19 +380,19 @@
 		return onPath;
 	}
 	const holdsHit = g => {
-		const h = g.weights ? path() : counted();
-		return g.nodes.some(g.weights ? i => h[i] : i => h[end[i]] > h[i]);
+		const h = g.source ? path() : counted();
+		return g.nodes.some(g.source ? i => h[i] : i => h[end[i]] > h[i]);
 	};
 	// Samples of a group with a match in their stack, each once.
 	function matched(g) {
 		let s = 0;
-		if (g.weights)
-			g.nodes.forEach((i, k) => s += path()[i] ? g.weights[k] : 0);
+		if (g.source)
+			g.nodes.forEach((i, k) => s += path()[i] ? samplesOf(g)[0][g.source[k]] : 0);
 		else
 			for (const from of g.nodes)
 				for (let i = from; i < end[from]; i++)
 					if (marks[fn[i]]) {
-						s += sum[i];
+						s += sum[0][i];
 						i = end[i] - 1;
 					}
 		return s;
@@ -419,7 +441,7 @@
 	}
 	function place() {
 		rows = [];
-		if (state.view === "sandwich") {
+		if (sandwiched()) {
 			const callers = [], callees = [];
 			layout(pivot(state.pivot, true), callers, zoomed.total || 1);
 			layout(zoomed, callees, zoomed.total || 1);
@@ -431,8 +453,8 @@
 			up0 = above.length;
 			rows = above.map(g => [{ g, x: 0, w: inner, above: true }]).concat(rows);
 		}
-		const tallest = min(800, max(rows.length, +cfg.rows));
-		shown = state.view === "top" ? max(min(800, +cfg.rows), tallest) : min(800, rows.length);
+		const tallest = min(800, max(rows.length, +cfg["rows"]));
+		shown = state.view === "top" ? max(min(800, +cfg["rows"]), tallest) : min(800, rows.length);
 		first = rows.length <= shown ? 0 : max(0, min(up0 - 3, rows.length - shown));
 	}
 	const rowY = r => (state.flip ? r - first : shown - 1 - r + first) * pitch;
@@ -442,7 +464,7 @@
 
 	const change = (a, b) => {
 		const d = abs(a - b), r = d / (max(a, b) || 1);
-		return (b >= a ? "p" : "m") + (d < 0.0005 || r < 0.02 ? 0 :
+		return (b >= a ? "p" : "m") + (a + b && !(a && b) ? 7 : d < 0.0005 || r < 0.02 ? 0 :
 			1 + [0.05, 0.1, 0.2, 0.4, 0.7].filter(x => r >= x).length);
 	};
 	function paint(b) {
@@ -455,7 +477,7 @@
 			return "r";
 		const s = nameOf(f);
 		if (state.colour === "change")
-			return g.weights ? "p0" : change(g.base / (total0[0] || 1), g.total / (sum[0] || 1));
+			return change(g.base / (sum[2][0] || 1), g.after / (sum[1][0] || 1));
 		if (state.colour === "self")
 			return "s" + min(5, floor(6 * g.self / g.total));
 		if (highlight[f])
@@ -530,29 +552,40 @@
 		const z = 1.96, p = k / n, q = z * z / n, h = z * sqrt((p - p * p + q / 4) / n);
 		return share(max(0, p + q / 2 - h), 1 + q, 1).slice(0, -1) + "\u2013" + share(min(1 + q, p + q / 2 + h), 1 + q, 1);
 	};
+	// The line that most of a group's samples are in.
+	function placeOf(g) {
+		const heat = new Map();
+		let best = 0;
+		if (placed && g.f)
+			g.nodes.forEach((i, k) => {
+				const p = placed[i], s = (heat.get(p) || 0) + samplesOf(g)[0][g.source ? g.source[k] : i];
+				heat.set(p, s);
+				if (p && (!best || s > heat.get(best)))
+					best = p;
+			});
+		return best ? strings[file[best]] + ":" + line[best] : "";
+	}
 	const KINDS = ["", "kernel", "inlined", "JIT", "", "thread"];
 	function numbers(b) {
-		const g = b.g, n = whole, parts = [];
+		const g = b.g, count = (v, n) => amount(v) + " " + unit + ", " + share(v, n);
 		if (!g)
-			return amount(b.total) + " " + unit + ", " + share(b.total, n);
-		if (binary[g.f])
-			parts.push(strings[binary[g.f]]);
-		if (KINDS[kind[g.f]])
-			parts.push(KINDS[kind[g.f]]);
-		parts.push(amount(g.total) + " " + unit + ", " + share(g.total, n) + (g.f && factor === 1 && n ? " (" +
-			interval(min(g.total, n), n) + " at 95%)" : ""));
-		parts.push("self " + amount(g.self) + ", " + share(g.self, n));
+			return count(b.total, whole);
+		const now = before ? g.after : g.total, n = before ? sum[1][0] : whole;
+		const parts = [strings[binary[g.f]], placeOf(g), KINDS[kind[g.f]]].map((s, i) => binary[g.f] || i ? s : "");
+		parts.push(count(now, n) + (g.f && factor === 1 && n ? " (" + interval(min(now, n), n) + " at 95%)" : ""));
+		if (before)
+			parts.push("before " + count(g.base, sum[2][0]));
+		else
+			parts.push("self " + amount(g.self) + ", " + share(g.self, n));
 		if (zoomed.up && !b.above)
 			parts.push(share(g.total, zoomed.total) + " of view");
-		if (total0 && !g.weights)
-			parts.push("before " + share(g.base, total0[0]));
-		return parts.join(DOT);
+		return parts.filter(s => s).join(DOT);
 	}
 	const title = b => b.g ? (b.g.f && cfg.prefix ? cfg.prefix + " " : "") + nameOf(b.g.f) : "(frames too narrow to draw)";
 	// Root first, whatever the view.
 	function stackOf(g) {
 		const p = pathOf(g).map(x => x.f).filter(f => f);
-		return g.weights ? p.reverse() : p;
+		return g.source ? p.reverse() : p;
 	}
 	const SUFFIXES = ["", "_[k]", "_[i]", "_[j]", "", ""];
 	const foldedLine = g => stackOf(g).map(f => nameOf(f).replace(/;/g, ":") + SUFFIXES[kind[f]]).join(";") + " " + g.total;
@@ -585,6 +618,8 @@
 			name: "Colour by name", binary: "Colour by binary", self: "Colour by self" }),
 		order: choice("Order", "order", { name: ordered ? "In order" : "Order by name", size: "Order by size" }),
 	};
+	if (before)
+		controls.size = choice("Width", "size", { now: "Width: now", was: "Width: before", both: "Width: both" });
 	if (threads.length) {
 		const o = { "": "All threads", "*": "Each thread" };
 		threads.forEach(t => o[t] = t);
@@ -673,7 +708,7 @@
 	const ACTIONS = { m: "merged", h: "hidden", f: "focus", r: "collapsed" };
 	function drawCrumbs() {
 		crumbs.textContent = "";
-		const sandwich = state.view === "sandwich", path = sandwich ? [] : pathOf(zoomed);
+		const sandwich = sandwiched(), path = sandwich ? [] : pathOf(zoomed);
 		const show = zoomed.up || state.ops.length || sandwich;
 		seen(one(".sub"), !show);
 		seen(crumbBox, show);
@@ -695,7 +730,7 @@
 			e.hidden = !hit;
 		if (!hit)
 			return ticks.setAttribute("d", "");
-		const m = matched(zoomed), t = zoomed === root ? m : matched(root), sandwich = state.view === "sandwich";
+		const m = matched(zoomed), t = zoomed === root ? m : matched(root), sandwich = sandwiched();
 		found.textContent = share(m, zoomed === root ? whole : zoomed.total) + " matched" +
 			(zoomed !== root && !sandwich ? ", " + share(t, whole) + " of all" : "");
 		const saved = [folded, narrowest], boxes = [];
@@ -737,10 +772,11 @@
 		if (input.value !== state.q)
 			input.value = state.q;
 		seen(hover, false);
-		const line = one(".sum");
-		line.dataset.text = amount(zoomed.total) + " " + unit + (zoomed.up ? " in view" : "") + (folded ? " = " +
+		const line = one(".sum"), left = (state.size === "was" ? totals0 : totals)[0] - sum[0][0];
+		line.dataset.text = amount(zoomed.total) + " " + unit + ({ was: " before", both: ", average of both" }[state.size] || "") +
+			(zoomed.up ? " in view" : "") + (folded ? " = " +
 			amount(zoomed.total - folded) + " shown + " + amount(folded) + " in frames narrower than " + round(narrowest) + " px" : ", all shown") +
-			(w !== self ? "; " + amount(total[0] - sum[0]) + " left out" : "");
+			(left > 0.5 ? "; " + amount(left) + " left out" : "");
 		arrange();
 		const p = where(current) || { b: rows[up0][0], r: up0 };
 		focusOn(p);
@@ -778,18 +814,18 @@
 		stick();
 	}
 	function stick() {
-		const r = svg.getBoundingClientRect(), h = +svg.getAttribute("height"), scale = r.height / h || 1;
+		const r = extent(), h = +svg.getAttribute("height"), scale = r.height / h || 1;
 		barBox.setAttribute("y", max(0, min(h - 48, (innerHeight - r.top) / scale - 48)));
 		toolBox.setAttribute("y", max(60, 4 - r.top / scale));
 	}
 	function resize() {
-		inner = max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
+		inner = max((fluid ? extent().width : svgWidth) || svgWidth, 120) - 2 * PAD;
 		draw();
 	}
 
 	// --- State, kept in the address by what is shown, not where: it holds for a later profile of the same program too.
 
-	const keys = { view: "v", order: "o", colour: "c", thread: "th", q: "q" };
+	const keys = { view: "v", order: "o", colour: "c", size: "w", thread: "th", q: "q" };
 	function toHash() {
 		const u = new URLSearchParams();
 		for (const k in keys)
@@ -797,7 +833,7 @@
 				u.set(keys[k], state[k]);
 		if (state.flip !== defaults.flip)
 			u.set("i", +state.flip);
-		if (state.pivot && state.view === "sandwich")
+		if (state.pivot && sandwiched())
 			u.set("p", short(state.pivot));
 		if (state.ops.length)
 			u.set("t", state.ops.map(o => o.t + (o.f === "*" ? o.f : short(o.f))).join("."));
@@ -826,12 +862,12 @@
 	}
 	const alone = () => document.querySelectorAll("svg.flamegraph").length === 1;
 	function show(s) {
-		const old = state, tree = ["view", "ops", "thread", "order", "pivot"].some(k => s[k] !== old[k]) || !root;
+		const old = state, tree = ["view", "ops", "thread", "order", "size", "pivot"].some(k => s[k] !== old[k]) || !root;
 		state = s;
 		if (tree) {
 			prepare();
-			root = state.view === "sandwich" ? pivot(state.pivot) : makeRoot(state.view);
-			whole = state.view === "sandwich" ? sum[0] || 1 : w === self ? max(+cfg.whole, 1) : sum[0] || 1;
+			root = sandwiched() ? pivot(state.pivot) : makeRoot(state.view);
+			whole = !sandwiched() && own[0] === self ? max(+cfg["whole"], 1) : sum[0][0] || 1;
 			current = null;
 		}
 		if (s.q !== old.q)
@@ -867,11 +903,11 @@
 	function mostSelf() {
 		const s = new Float64Array(F);
 		for (let i = 1; i < N; i++)
-			s[fn[i]] += w[i];
+			s[fn[i]] += own[0][i];
 		return s.indexOf(s.reduce((a, b) => max(a, b)));
 	}
 	function zoom(g) {
-		if (state.view === "sandwich")
+		if (sandwiched())
 			return g && g.f && go({ pivot: nameOf(g.f) });
 		current = zoomed = g;
 		state = { ...state, zoom: pathOf(g).slice(1).map(x => nameOf(x.f)) };
@@ -919,6 +955,7 @@
 		["Search for it", "", g => go({ q: "^" + nameOf(g.f).replace(/[.*+?^${}()|[\]\\]/g, "\\$&") + "$" })],
 		["Copy name", "y", g => copy(nameOf(g.f))],
 		["Copy stack", "Y", g => copy(stackOf(g).map(nameOf).join("\n"))],
+		...(placed ? [["Copy file:line", "", g => copy(placeOf(g))]] : []),
 		["Copy as folded line", "", g => copy(foldedLine(g))],
 	];
 	for (const [text, key, run] of actions) {
@@ -934,7 +971,7 @@
 			return;
 		seen(menuBox, false);
 		if (item)
-			item.focus({ preventScroll: true });
+			item.focus(STILL);
 	}
 	function openMenu(p, x, y) {
 		if (!p || !p.b.g || !p.b.g.f)
@@ -945,7 +982,7 @@
 		const h = menu.offsetHeight + 8;
 		set(menuBox, { x: max(0, min(x, inner + 2 * PAD - 274)), height: h,
 			y: max(0, min(y, svg.getAttribute("height") - h)) });
-		menu.firstChild.focus({ preventScroll: true });
+		menu.firstChild.focus(STILL);
 	}
 	on(menu, "keydown", e => {
 		const list = [...menu.children], i = list.indexOf(document.activeElement);
@@ -975,11 +1012,11 @@
 				go({ q: "" });
 			else if (!typing && state.zoom.length)
 				zoom(root);
-			else if (state.view === "sandwich")
+			else if (sandwiched())
 				go({ view: "top" });
 			details(null);
 			if (typing && item)
-				item.focus({ preventScroll: true });
+				item.focus(STILL);
 		} else if (typing) {
 			if (e.key !== "Enter")
 				return;
@@ -1035,7 +1072,7 @@
 		details(null);
 	});
 	on(graph, "contextmenu", e => {
-		const p = under(e), r = svg.getBoundingClientRect();
+		const p = under(e), r = extent();
 		if (p && p.b.g && p.b.g.f) {
 			e.preventDefault();
 			openMenu(p, e.clientX - r.left, e.clientY - r.top);
@@ -1063,7 +1100,7 @@
 	const probe = add(labels, "text", {}, "m".repeat(40));
 	advance = probe.getComputedTextLength() / 40 || advance;
 	probe.remove();
-	inner = max((fluid ? svg.getBoundingClientRect().width : svgWidth) || svgWidth, 120) - 2 * PAD;
+	inner = max((fluid ? extent().width : svgWidth) || svgWidth, 120) - 2 * PAD;
 	details(null);
 	show(alone() ? fromHash(location.hash) : state);
 	/* What is wide stands at the root: begin there, not at the tip of the tallest stack. */

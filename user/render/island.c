@@ -86,13 +86,33 @@ static void order_nodes(struct encoder *e)
 	}
 }
 
-/* Names first, so that they are the strings in order; then binaries. */
+/* Names first, so that they are the strings in order; then binaries, then files. */
 static void order_strings(struct encoder *e)
 {
 	for (uint32_t i = 0; i < e->named; i++)
 		add_string(e, e->functions->all.v[e->order[i]].name);
 	for (uint32_t i = 0; i < e->named; i++)
 		add_string(e, e->functions->all.v[e->order[i]].binary);
+	for (uint32_t i = 0; i < e->named; i++) {
+		const struct function *f = &e->functions->all.v[e->order[i]];
+
+		for (uint32_t k = 0; k < f->places; k++)
+			add_string(e, e->functions->places.v[f->first_place + k].at.file);
+	}
+}
+
+static void put_places(struct encoder *e)
+{
+	const struct functions *f = e->functions;
+
+	for (uint32_t i = 0; i < e->named; i++)
+		put(&e->sink, f->all.v[e->order[i]].places);
+	for (uint32_t i = 0; i < e->named; i++)
+		for (uint32_t k = 0; k < f->all.v[e->order[i]].places; k++)
+			put(&e->sink, e->string[f->places.v[f->all.v[e->order[i]].first_place + k].at.file]);
+	for (uint32_t i = 0; i < e->named; i++)
+		for (uint32_t k = 0; k < f->all.v[e->order[i]].places; k++)
+			put(&e->sink, f->places.v[f->all.v[e->order[i]].first_place + k].at.line);
 }
 
 static void put_functions(struct encoder *e)
@@ -114,6 +134,8 @@ static void put_functions(struct encoder *e)
 		put(&e->sink, e->thread[e->order[i]] ? ISLAND_THREAD : all[e->order[i]].kind);
 	for (size_t i = 0; i < n; i++)
 		put(&e->sink, all[e->order[i]].highlight);
+	if (e->flags & ISLAND_PLACES)
+		put_places(e);
 }
 
 static void put_nodes(struct encoder *e)
@@ -137,6 +159,9 @@ static void put_nodes(struct encoder *e)
 	if (e->flags & ISLAND_BASELINE)
 		for (size_t i = 0; i < e->nodes.n; i++)
 			put(&e->sink, e->tree->baseline[e->nodes.v[i]].self);
+	if (e->flags & ISLAND_PLACES)
+		for (size_t i = 0; i < e->nodes.n; i++)
+			put(&e->sink, e->functions->place_of_node[e->nodes.v[i]]);
 	put(&e->sink, all[0].self);
 	if (e->flags & ISLAND_BASELINE)
 		put(&e->sink, e->tree->baseline[0].self);
@@ -154,6 +179,8 @@ void island_encode(struct buf *payload, const struct tree *t, const struct funct
 		e.flags |= ISLAND_THOUSANDTHS;
 	if (t->in_order)
 		e.flags |= ISLAND_IN_ORDER;
+	if (t->places)
+		e.flags |= ISLAND_PLACES;
 	e.order = xcalloc(f->all.n + 1, sizeof(*e.order));
 	e.number = xcalloc(f->all.n + 1, sizeof(*e.number));
 	e.thread = xcalloc(f->all.n + 1, sizeof(*e.thread));
@@ -243,6 +270,8 @@ struct decoder {
 	struct tree_builder *builder; /* or here */
 	VEC(uint32_t) strings; /* string ids of the profile */
 	VEC(struct profile_frame) frames; /* name 0: a thread that is left out */
+	VEC(struct tree_place) places;
+	VEC(uint32_t) first_place; /* per frame, and the end of the last one's */
 	unsigned flags;
 };
 
@@ -262,6 +291,30 @@ static void get_strings(struct decoder *d)
 
 		*vec_push(&d->strings) = strings_add_n(d->names, p, length);
 		p += length + 1;
+	}
+}
+
+static void get_places(struct decoder *d, uint32_t functions)
+{
+	struct cursor *c = &d->cursor;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < functions && !c->bad; i++) {
+		uint64_t left = c->end - c->p;
+
+		*vec_push(&d->first_place) = n;
+		n += get_below(c, left > n ? left - n : 1); /* each takes two bytes of what is left, or more */
+	}
+	*vec_push(&d->first_place) = n;
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		uint32_t file = get_below(c, d->strings.n + 1);
+
+		c->bad |= !file || !d->strings.v[file - 1];
+		*vec_push(&d->places) = (struct tree_place){c->bad ? 0 : d->strings.v[file - 1], 0};
+	}
+	for (uint32_t i = 0; i < n && !c->bad; i++) {
+		d->places.v[i].line = get_below(c, UINT32_MAX + 1ull);
+		c->bad |= !d->places.v[i].line;
 	}
 }
 
@@ -291,6 +344,8 @@ static void get_functions(struct decoder *d)
 	}
 	for (uint32_t i = 0; i < n && !c->bad; i++)
 		get_below(c, UINT16_MAX + 1);
+	if (d->flags & ISLAND_PLACES)
+		get_places(d, n);
 	for (uint32_t i = 0; i < n && !c->bad; i++)
 		*vec_push(&d->frames) = threads[i] ? (struct profile_frame){0} : frames[i];
 }
@@ -298,6 +353,7 @@ static void get_functions(struct decoder *d)
 /* The records of all nodes, still in columns. */
 struct nodes {
 	uint32_t n, *function, *up;
+	uint32_t *place; /* index + 1 of the decoder's places; 0: unknown */
 	uint64_t *self, *before;
 	uint64_t root_self, root_before;
 };
@@ -316,6 +372,7 @@ static void get_nodes(struct decoder *d, struct nodes *v)
 	v->n = get_number(c);
 	v->function = xcalloc((size_t)v->n + 1, sizeof(*v->function));
 	v->up = xcalloc((size_t)v->n + 1, sizeof(*v->up));
+	v->place = xcalloc((size_t)v->n + 1, sizeof(*v->place));
 	v->self = xcalloc((size_t)v->n + 1, sizeof(*v->self));
 	v->before = xcalloc((size_t)v->n + 1, sizeof(*v->before));
 	for (uint32_t i = 0, functions = 0; i < v->n && !c->bad; i++)
@@ -331,6 +388,12 @@ static void get_nodes(struct decoder *d, struct nodes *v)
 	for (uint32_t i = 0; i < v->n && !c->bad && d->flags & ISLAND_BASELINE; i++) {
 		v->before[i] = get(c);
 		c->bad |= !add_to(&before, v->before[i]);
+	}
+	for (uint32_t i = 0; i < v->n && !c->bad && d->flags & ISLAND_PLACES; i++) {
+		const uint32_t *first = &d->first_place.v[v->function[i]];
+		uint32_t place = get_below(c, (uint64_t)first[1] - first[0] + 1);
+
+		v->place[i] = place ? first[0] + place : 0;
 	}
 	v->root_self = get(c);
 	if (d->flags & ISLAND_BASELINE)
@@ -386,6 +449,8 @@ static void build(struct decoder *d, const struct nodes *v)
 		tree_builder_keep(b, depth);
 		if (f->name)
 			tree_builder_push(b, f->name, f->binary, f->kind);
+		if (f->name && v->place[i])
+			tree_builder_place(b, d->places.v[v->place[i] - 1].file, d->places.v[v->place[i] - 1].line);
 		*vec_push(&path) = depth + (f->name != 0);
 		if (v->self[i])
 			tree_builder_count(b, v->self[i]);
@@ -418,10 +483,13 @@ static int decode(struct decoder *d, const struct buf *payload, struct error *er
 		add_samples(d, &v);
 	free(v.function);
 	free(v.up);
+	free(v.place);
 	free(v.self);
 	free(v.before);
 	vec_free(&d->strings);
 	vec_free(&d->frames);
+	vec_free(&d->places);
+	vec_free(&d->first_place);
 	if (d->cursor.bad)
 		return error_set(err, -EBADMSG, "the data of this flame graph is damaged, or of another version");
 	return 0;

@@ -9,10 +9,13 @@
  *	number of functions, then four columns of as many numbers each:
  *		name (0: the next string that was no name yet, else index + 1 of an earlier one), binary (index + 1, or 0),
  *		kind (enum frame_kind, or ISLAND_THREAD), highlight
+ *	with ISLAND_PLACES: a column of as many numbers, how many places in the source each function has, then the places in the
+ *		order of the functions in two columns: file (index + 1), line; those with the most samples come first
  *	number of nodes, then columns of as many numbers each, nodes in preorder, siblings in the tree's order:
  *		function (0: the next one that did not occur yet, else its number, from 1); up: how many levels to go up
  *		from the node before it to reach its parent (0: it is the parent; the first node starts at the root, which
- *		has no record); self; with ISLAND_BASELINE: self before
+ *		has no record); self; with ISLAND_BASELINE: self before; with ISLAND_PLACES: which of the function's places
+ *		has most of the node's samples (from 1; 0: unknown)
  *
  * The root's own samples (stacks without a frame) are a last number, with ISLAND_BASELINE those before are another.
  * Columns compress better than records, and what comes for the first time is told as 0.
@@ -38,13 +41,14 @@ enum island_flags {
 	ISLAND_FOLDED = 8,  /* the names are those of folded text */
 	ISLAND_THOUSANDTHS = 16, /* the unit of all counts */
 	ISLAND_IN_ORDER = 32,    /* siblings are in the order of the samples, those of one function are not one */
+	ISLAND_PLACES = 64,
 };
 
-/* The payload of a tree; `f` is functions_make()'s of the same tree. ISLAND_BASELINE is set where the tree has one. */
+/* The payload of a tree; `f` is functions_make()'s of the same tree. ISLAND_BASELINE and the flags after it are set as the tree has it. */
 void island_encode(struct buf *payload, const struct tree *t, const struct functions *f, unsigned flags);
 
 /*
- * Adds the stacks of a payload to `p`, with roots of their own as folded_read() does. Foreign bytes: returns -EBADMSG
+ * Adds the stacks of a payload to `p`, with roots of their own as folded_read() does; places are left out. Foreign bytes: returns -EBADMSG
  * when they are not a payload, in which case some stacks may have been added.
  */
 int island_decode(struct profile *p, const void *payload, size_t n, struct error *err);

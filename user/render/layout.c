@@ -43,15 +43,17 @@ static bool fill(struct layout *l, const struct tree *t, size_t max_boxes)
 
 	l->boxes.n = 0;
 	l->rows = 0;
-	l->folded = 0;
+	l->folded = l->folded_frames = 0;
 	add_box(l, 0, 0, 0, t->nodes.v[0].total);
 	for (size_t i = 0; i < l->boxes.n && l->boxes.n <= max_boxes + l->rows; i++) {
 		if (l->boxes.v[i].node == LAYOUT_FOLDED)
 			continue;
-		framed++;
+		framed += i > 0;
 		add_callees(l, t, l->boxes.v[i]);
 	}
-	l->folded_frames = t->nodes.n - framed;
+	for (size_t i = 0; i < t->nodes.n; i++)
+		l->folded_frames += i && t->nodes.v[i].total; /* a baseline's others have no width anyway */
+	l->folded_frames -= framed;
 	return l->boxes.n <= max_boxes + l->rows;
 }
 

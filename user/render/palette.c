@@ -144,5 +144,7 @@ void palette_css_changes(struct buf *out, bool dark)
 		add_shade(out, 'p', i, 14, dark ? 20 + i * 8 : 50 + i * 7, dark ? 24 + i : 92 - i * 4);
 		add_shade(out, 'm', i, 212, dark ? 20 + i * 8 : 40 + i * 7, dark ? 24 + i * 2 : 92 - i * 4);
 	}
+	add_shade(out, 'p', PALETTE_STEPS + 1, 26, dark ? 70 : 96, dark ? 26 : 70);
+	add_shade(out, 'm', PALETTE_STEPS + 1, 212, dark ? 62 : 76, dark ? 34 : 68);
 	buf_printf(out, ".fg .p0,.fg .m0{color:%s}\n", dark ? "#33363e" : "#e9e9ec");
 }

@@ -5,6 +5,10 @@
 # comments are lines of their own, strings have double quotes, a key of an object has its colon right behind it and a
 # ternary has a blank before its own, statements end in a semicolon.
 { sub(/^[ \t]+/, "") }
+/^\/\/ Own properties: / {
+	for (i = 4; i <= NF; i++)
+		own[$i] = 1
+}
 /^$/ || /^\/\// { next }
 { tokenize($0) }
 
@@ -27,12 +31,14 @@ function tokenize(line,   space) {
 
 function is_name(s) { return s ~ /^[A-Za-z_$]/ }
 
-# What is declared and nowhere the name of a property gets a short name, the same everywhere.
-function choose_names(   i, k, depth, open, start, declaring, declared, property, next_name) {
+# What is declared and nowhere the name of a property, and what a line "// Own properties: NAME..." says no other object has,
+# gets a short name, the same everywhere.
+function choose_names(   i, k, depth, open, start, declaring, property, next_name) {
 	for (i = 1; i <= n; i++) {
 		if (token[i] ~ /^[([{]$/) {
 			open[++depth] = token[i]
 			start[depth] = i
+			declaring[depth] = 0
 		} else if (token[i] ~ /^[)\]}]$/) {
 			if (token[i] == ")" && ((token[i + 1] == "=" && token[i + 2] == ">") || token[start[depth] - 2] == "function"))
 				for (k = start[depth] + 1; k < i; k++)
@@ -51,11 +57,11 @@ function choose_names(   i, k, depth, open, start, declaring, declared, property
 		    (token[i - 1] == "," && declaring[depth] && token[i + 1] ~ /^[=,;]$/ && token[i + 2] !~ /^[=>]$/))
 			declared[token[i]] = 1
 		if ((token[i - 1] == "." && token[i - 2] != ".") || (token[i + 1] == ":" && !blank[i + 1]) ||
-		    (open[depth] == "{" && token[i - 1] ~ /^[{,]$/ && token[i + 1] ~ /^[,}]$/))
+		    (open[depth] == "{" && !declaring[depth] && token[i - 1] ~ /^[{,]$/ && token[i + 1] ~ /^[,}]$/))
 			property[token[i]] = 1
 	}
 	for (i = 1; i <= n; i++)
-		if (declared[token[i]] && !property[token[i]] && length(token[i]) > 2 && !(token[i] in short)) {
+		if ((own[token[i]] || (declared[token[i]] && !property[token[i]])) && length(token[i]) > 2 && !(token[i] in short)) {
 			do
 				next_name = letters(++count)
 			while (next_name in used || next_name ~ /^(as|do|if|in|of)$/)
