@@ -33,7 +33,8 @@ enum unwind_end {
 	UNWIND_NO_PROCESS,    /* the process's mappings are not known yet: only the leaf is kept */
 	UNWIND_NO_MAPPING,    /* the last address kept is in no executable mapping that is known */
 	UNWIND_NO_RULE,	      /* text that the image has no rule for, and no frame pointer */
-	UNWIND_NOT_LOADED,    /* text whose rules are not loaded, and no frame pointer */
+	UNWIND_NO_FRAME_POINTER, /* text of which no rules are known, and no frame pointer */
+	UNWIND_NOT_LOADED,    /* text whose rules are not in memory: not yet, or no more */
 	UNWIND_LOST_REGISTER, /* the rule needs a register that inner frames did not keep */
 	UNWIND_BAD_RULE,      /* a rule that says nothing */
 	UNWIND_EXEC,	      /* inside execve(), which has taken the stack away */
@@ -62,7 +63,8 @@ struct sample_record {
 };
 #define RECORD_KEY_WORD 2 /* first word of the key */
 #define RECORD_HEAD_WORDS (sizeof(struct sample_record) / 8)
-#define RECORD_MAX_WORDS (RECORD_HEAD_WORDS + SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES + 1) /* but for a raw one */
+/* But for a raw one; and what is behind it is looked at, but not used, with the last of its words. */
+#define RECORD_MAX_WORDS (RECORD_HEAD_WORDS + SAMPLE_MAX_USER_FRAMES + SAMPLE_MAX_KERNEL_FRAMES + 1 + 8)
 
 /* `flags` of a record */
 #define RECORD_AT_SYSCALL 1 /* the first user frame is the instruction behind a system call, else the interrupted one */

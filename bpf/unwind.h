@@ -144,7 +144,7 @@ UNWIND_FUNCTION int unwind_find_rule(struct unwind_walk *w, __u64 address)
 	base = w->mapping.word;
 	bucket = rel >> UNWIND_BUCKET_BITS;
 	low = rel & (UNWIND_BUCKET_BYTES - 1);
-	if (w->mapping.slab == UNWIND_NO_TABLE || rel >> 32)
+	if (w->mapping.slab >= UNWIND_TABLE_OUT || rel >> 32)
 		return 0;
 	slab = unwind_slab_at(w, w->mapping.slab);
 	if (!slab)
@@ -469,9 +469,11 @@ static inline int unwind_step(struct unwind_walk *w)
 		return unwind_step_signal(w);
 	if (w->rule.cfa != UNWIND_CFA_NONE)
 		return unwind_step_rule(w);
+	if (slab == UNWIND_TABLE_OUT)
+		return UNWIND_NOT_LOADED;
 	ret = unwind_step_frame_pointer(w, at, slab != UNWIND_NO_TABLE);
 	if (ret == UNWIND_BAD_FRAME || ret == UNWIND_BAD_RETURN)
-		return slab == UNWIND_NO_TABLE ? UNWIND_NOT_LOADED : UNWIND_NO_RULE;
+		return slab == UNWIND_NO_TABLE ? UNWIND_NO_FRAME_POINTER : UNWIND_NO_RULE;
 	return ret;
 }
 

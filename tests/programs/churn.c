@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * churn DIRECTORY N: opens, calls and closes libN.so one after the other, for ever. library_K calls back into spin_(K % 8): so each stack
- * says itself whether it is right.
+ * says itself whether it is right. With a third argument so many libraries stay open, of which the one opened first goes next.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -32,27 +32,34 @@ SPIN(0) SPIN(1) SPIN(2) SPIN(3) SPIN(4) SPIN(5) SPIN(6) SPIN(7)
 
 static long (*const spins[])(long) = {spin_0, spin_1, spin_2, spin_3, spin_4, spin_5, spin_6, spin_7};
 
-__attribute__((noinline)) static void call_library(const char *directory, int i)
+typedef long library_function(long (*)(long), long);
+
+/* Calls the function that `library` points to. */
+__attribute__((noinline)) static void *call_library(const char *directory, int i)
 {
-	char path[4096], name[32];
+	library_function **function;
+	char path[4096];
 	void *library;
-	long (*function)(long (*)(long), long);
 
 	snprintf(path, sizeof(path), "%s/lib%d.so", directory, i);
-	snprintf(name, sizeof(name), "library_%d", i);
 	library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!library)
+	function = library ? dlsym(library, "library") : NULL;
+	if (!function)
 		exit(1);
-	function = (long (*)(long (*)(long), long))dlsym(library, name);
-	sink += function(spins[i % 8], sink & 7);
-	dlclose(library);
+	sink += (*function)(spins[i % 8], sink & 7);
+	return library;
 }
 
 int main(int argc, char **argv)
 {
-	int n = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
+	int n = argc > 2 ? strtol(argv[2], NULL, 10) : 0, keep = argc > 3 ? strtol(argv[3], NULL, 10) : 1;
+	void **open;
 
-	for (int i = 0; n > 0; i = (i + 1) % n)
-		call_library(argv[1], i);
-	return 1;
+	if (n <= 0 || keep <= 0 || !(open = calloc(keep, sizeof(*open))))
+		return 1;
+	for (int i = 0, at = 0;; i = (i + 1) % n, at = (at + 1) % keep) {
+		if (open[at])
+			dlclose(open[at]);
+		open[at] = call_library(argv[1], i);
+	}
 }

@@ -140,7 +140,7 @@ subtest 'what runs is found when it ran' => sub {
 	my $recorded = 0;
 	$recorded += $_->[6] for @windows;
 	is(metric($d, 'samples_recorded_total'), $recorded, 'and the same samples');
-	like(slurp("$d->{state}/metrics.prom"), qr/\A(?:# HELP (profiled_\w+) .*\n# TYPE \1 (?:counter|gauge)\n(?:\1(?:\{\w+="[\w.-]+"\})? [\d.]+\n)+)+\z/,
+	like(slurp("$d->{state}/metrics.prom"), qr/\A(?:# HELP (profiled_\w+) .*\n# TYPE \1 (?:counter|gauge)\n(?:\1(?:\{\w+="[^"\n]+"(?:,\w+="[^"\n]+")*\})? [\d.]+\n)+)+\z/,
 		'every metric is described and has a value');
 };
 

@@ -177,37 +177,101 @@ SKIP: {
 	cmp_ok($reached, '>=', total(@lines), 'musl: main is reached, or it says so');
 }
 
-# 6. Libraries that come and go, a thousand a second, at the same addresses: never a frame of another one.
+# 6. Libraries that come and go: never a frame of another one.
+my $churn = make_program('churn', 'tests/programs/churn.c', '-O2', '-fomit-frame-pointer');
+my $name_of = 'library_%06d';    # names of one length, so that one library becomes another by its bytes
+
+# Makes libraries 0 .. N-1 in a directory: of each of 61 kinds the frame has another size, so that the rules of one are wrong for another.
+sub make_libraries {
+	my ($where, $n, $functions) = @_;
+	mkdir($where);
+	my @kinds;
+	for my $kind (0 .. ($n < 61 ? $n : 61) - 1) {
+		my $name = sprintf($name_of, 999999);
+		my $pad = 16 * $kind + 8;
+		my $others = join('', map { 'long other_' . $_ . '(long (*f)(char *)) { char a[' . (16 * $_ + 40) . ']; return f(a) + f(a + 1) * a[9]; }' . "\n" } 1 .. $functions);
+		spew("$where/kind.c", "$others static long $name(long (*back)(long), long x) { volatile char pad[$pad]; pad[x & 7] = 1; long y = back(x + pad[x & 3]); "
+			. "return y * 3 + 1; }\nlong (*library)(long (*)(long), long) = $name;\n");
+		system('gcc', '-O2', '-fomit-frame-pointer', '-shared', '-fPIC', '-Wl,-z,noseparate-code', '-Wl,--build-id=none', '-o', "$where/kind.so", "$where/kind.c") == 0
+			or die 'library';
+		push @kinds, slurp("$where/kind.so");
+	}
+	for my $i (0 .. $n - 1) {
+		my $name = sprintf($name_of, $i);
+		spew("$where/lib$i.so", $kinds[$i % @kinds] =~ s/library_999999/$name/r);
+	}
+}
+
+# Samples of stacks through libraries: how many are right and wrong. spin_NUMBER is called by library_NUMBER with the same number modulo
+# 8, and that by call_library. Where there was no time to read its name, a library shows its file's.
+sub judge_libraries {
+	my (@lines) = @_;
+	my ($right, $wrong) = (0, 0);
+	for (@lines) {
+		my ($stack, $count) = @$_;
+		next unless $stack =~ /;(?:library_0*(\d+)|\[lib(\d+)\.so\+0x\w+\]);spin_(\d)(?:;|$)/;
+		my ($library, $spin) = ($1 // $2, $3);
+		next if $stack =~ /^[^;]*;\[(?:unwind|truncated)[^;]*;(?:library_0*$library|\[lib$library\.so\+0x\w+\]);spin_/ && $library % 8 == $spin;
+		if ($library % 8 == $spin && $stack =~ /;main;call_library;[^;]+;spin_\d/) { $right += $count } else { $wrong += $count; diag($stack) }
+	}
+	return ($right, $wrong);
+}
+
+# A thousand a second, at the same addresses.
 {
-	my $n = 200;
-	spew("$dir/lib.c", "long FUNCTION(long (*back)(long), long x) { long y = back(x + NUMBER); return y * 3 + 1; }\n");
-	for my $i (0 .. $n - 1) {
-		# Of different sizes of frame, so that the rules of one are wrong for another.
-		my $pad = 16 * ($i % 61) + 8;
-		spew("$dir/lib$i.c", "long library_$i(long (*back)(long), long x) { volatile char pad[$pad]; pad[x & 7] = 1; long y = back(x + pad[x & 3]); return y * 3 + 1; }\n") if $i < 40;
-	}
-	for my $i (0 .. $n - 1) {
-		my $k = $i % 40;
-		system('gcc', '-O2', '-fomit-frame-pointer', '-shared', '-fPIC', "-Dlibrary_$k=library_$i", '-o', "$dir/lib$i.so", "$dir/lib$k.c") == 0 or die 'library';
-	}
-	my $churn = make_program('churn', 'tests/programs/churn.c', '-O2', '-fomit-frame-pointer');
-	my $pid = start_command($churn, $dir, $n);
+	make_libraries("$dir/few", 200, 0);
+	my $pid = start_command($churn, "$dir/few", 200);
 	select(undef, undef, undef, 0.5);
 	my $r = run_command($profile, '-F', 999, '-d', 4, '--folded', '-p', $pid);
 	stop_command($pid);
 	my @lines = folded($r->{out});
-	# spin_NUMBER is called by library_NUMBER with the same number modulo 8, and that by call_library.
-	my ($right, $wrong) = (0, 0);
-	for (@lines) {
-		my ($stack, $count) = @$_;
-		next if $stack =~ /^[^;]*;\[(?:unwind|truncated)/ || $stack !~ /;library_(\d+);spin_(\d)(?:;|$)/;
-		if ($1 % 8 == $2 && $stack =~ /;main;call_library;library_\d+;spin_\d/) { $right += $count } else { $wrong += $count; diag($stack) }
-	}
+	my ($right, $wrong) = judge_libraries(@lines);
 	my $cut = sum(values %{ cuts(@lines) });
 	cmp_ok($right, '>', 200, "churn: $right stacks through libraries that were there a moment");
 	is($wrong, 0, 'churn: none of them through another one');
 	cmp_ok($cut, '<=', 0.1 * total(@lines), 'churn: nine of ten stacks are whole') or diag(explain(cuts(@lines)));
 	note("churn: cut $cut of ", total(@lines));
+}
+
+# Ten thousand, whose rules do not fit.
+{
+	my ($n, $keep) = (10_000, 800);
+	make_libraries("$dir/many", $n, 100);
+	spew("$dir/daemon.conf", "[sampling]\nfrequency = 999\nwindow = 1s\n[limits]\ncpu = 100%\nmemory = 1G\nmap_memory = 8M\n");
+	my $state = "$dir/state";
+	my $daemon = start_command({ err => "$dir/daemon.log" }, $profile, 'daemon', '--config', "$dir/daemon.conf", '--state-dir', $state);
+	my $metric = sub { (slurp("$state/metrics.prom") // '') =~ /^profiled_\Q$_[0]\E (\S+)$/m ? $1 : 0 };
+	my $wait_windows = sub {
+		my $until = $metric->('windows_total') + $_[0];
+		return wait_for(60, sub { $metric->('windows_total') >= $until });
+	};
+	ok($wait_windows->(2), 'small budget: the daemon runs') or diag(slurp("$dir/daemon.log"));
+	my %base = map { $_ => $metric->($_) } 'unwind_mappings', 'unwind_tables_built_total';
+	my $started = time();
+	my $pid = start_command($churn, "$dir/many", $n, $keep);
+	my $built = sub { $metric->('unwind_tables_built_total') - $base{unwind_tables_built_total} };
+	ok(wait_for(300, sub { $built->() >= $n }), "small budget: $n tables are made") or diag($built->(), ' ', slurp("$state/metrics.prom"));
+	my $resident = $metric->('resident_memory_bytes');
+	ok(wait_for(300, sub { $built->() >= 2 * $n }), 'small budget: and once more') or diag($built->());
+	my $again = $metric->('resident_memory_bytes');
+	my $most = $metric->('unwind_mappings');
+	my $seconds = time() - $started;
+	stop_command($pid);
+	$wait_windows->(3);
+	cmp_ok($metric->('unwind_tables_evicted_total'), '>', $n / 2, 'small budget: tables had to give way');
+	cmp_ok($metric->('unwind_table_bytes'), '<=', 4 << 20, 'small budget: rules take no more than they may');
+	cmp_ok($metric->('bpf_map_bytes'), '<=', 8 << 20, 'small budget: nor do all maps');
+	cmp_ok($again, '<', 1.2 * $resident + (8 << 20), 'small budget: the second ten thousand take no more memory');
+	cmp_ok($most - $metric->('unwind_mappings'), '>', $keep / 2, 'small budget: mappings are given back') or diag("$base{unwind_mappings}, then $most");
+	is(stop_command($daemon, 'TERM'), 0, 'small budget: the daemon lives') or diag(slurp("$dir/daemon.log"));
+	my $r = run_command($profile, 'export', '--state-dir', $state, '--since', '-1h', '--comm', 'churn', '-o', "$dir/many.folded");
+	my @lines = folded(slurp("$dir/many.folded"));
+	my ($right, $wrong) = judge_libraries(@lines);
+	my $cut = cuts(@lines);
+	cmp_ok($right, '>', 100, "small budget: $right stacks through one of them") or diag($r->{err});
+	is($wrong, 0, 'small budget: each is of the right one, or says where it ends');
+	note(sprintf('small budget: %d tables in %d s, %d evicted, %d MB resident; of %d stacks cut %d: %s', $built->(), $seconds,
+		$metric->('unwind_tables_evicted_total'), $again >> 20, total(@lines), sum(values %$cut), join(', ', map { "$_ $cut->{$_}" } sort keys %$cut)));
 }
 
 # 7. What it says of itself.

@@ -107,8 +107,10 @@ static void keeps_off_what_is_not_ours(void **state)
 static void metrics_of_a_window(void **state)
 {
 	struct profile *p = profile_new();
+	struct unwind_stats unwind = {0};
 	struct metrics m = {0};
 	struct buf out = {0};
+	char name[32];
 
 	p->accounting = (struct accounting){.expected = 20, .idle = 4, .recorded = 13, .lost = {[LOST_SKIPPED] = 3}};
 	sample(p, 1, "a", "f", FRAME_USER, 5);
@@ -120,11 +122,27 @@ static void metrics_of_a_window(void **state)
 	assert_int_equal(m.samples_nameless, 16);
 	assert_int_equal(m.samples_cut, 4);
 	m.cpu_ns = 1500000000;
+	unwind_stats_add(&unwind, "libc.so.6", UNWIND_WHOLE, 7);
+	unwind_stats_add(&unwind, "a\"\\\n", UNWIND_NO_RULE, 2);
+	unwind_stats_add(&unwind, "a\"\\\n", UNWIND_FAULT, 1);
+	for (int i = 0; i < 2 * UNWIND_STATS_IMAGES_MAX; i++) {
+		snprintf(name, sizeof(name), "image%d", i);
+		unwind_stats_add(&unwind, name, UNWIND_TRUNCATED, 1);
+	}
+	m.unwind = &unwind;
 	metrics_print(&out, &m);
 	assert_non_null(strstr(out.v, "\nprofiled_periods_expected_total 40\n"));
 	assert_non_null(strstr(out.v, "\nprofiled_samples_recorded_total 26\n"));
 	assert_non_null(strstr(out.v, "\nprofiled_periods_lost_total{reason=\"skipped\"} 6\n"));
 	assert_non_null(strstr(out.v, "\nprofiled_cpu_seconds_total 1.500000000\n"));
+	assert_non_null(strstr(out.v, "\nprofiled_unwind_stacks_total{end=\"whole\"} 7\n"));
+	assert_non_null(strstr(out.v, "\nprofiled_unwind_stacks_total{end=\"truncated\"} 128\n"));
+	assert_null(strstr(out.v, "libc.so.6"));
+	assert_non_null(strstr(out.v, "\nprofiled_unwind_cut_stacks_total{image=\"a\\\"\\\\\\\\x0A\",end=\"no rule\"} 2\n"));
+	assert_non_null(strstr(out.v, "\nprofiled_unwind_cut_stacks_total{image=\"image62\",end=\"truncated\"} 1\n"));
+	assert_null(strstr(out.v, "image63"));
+	assert_non_null(strstr(out.v, "\nprofiled_unwind_cut_stacks_total{image=\"[others]\",end=\"truncated\"} 65\n"));
+	unwind_stats_free(&unwind);
 	buf_free(&out);
 	profile_free(p);
 }

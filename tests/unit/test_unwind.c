@@ -18,6 +18,7 @@
 #define TEXT 0x400000ull /* with rules */
 #define BARE 0x500000ull /* without a table */
 #define HIGH 0x600000ull /* with rules, of the same extent, mapped elsewhere */
+#define OUT 0x680000ull /* with rules that are not loaded */
 #define TEXT_BYTES 0x1000ull
 
 static uint64_t stack[512];	     /* what is at STACK */
@@ -81,6 +82,7 @@ static struct unwind_mapping mappings[] = {
 	{TEXT, TEXT + TEXT_BYTES, TEXT, 0, 16},
 	{BARE, BARE + TEXT_BYTES, 0, UNWIND_NO_TABLE, 0},
 	{HIGH, HIGH + TEXT_BYTES, HIGH, 0, 16},
+	{OUT, OUT + TEXT_BYTES, 0, UNWIND_TABLE_OUT, 0},
 };
 
 /* An extent at word 16: 64-byte steps of text, four buckets. Row 0 is the hole before all text. */
@@ -191,7 +193,7 @@ static void finds_mappings(void **state)
 	}
 	free(many);
 	host.mappings = mappings;
-	host.mappings_n = 3;
+	host.mappings_n = sizeof(mappings) / sizeof(mappings[0]);
 }
 
 static void steps_by_the_stack_pointer(void **state)
@@ -467,7 +469,7 @@ static void refuses_frame_pointers_that_are_none(void **state)
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		w = begin(BARE + 0x40, STACK, bad[i]);
-		assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+		assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 		w = begin(at(HOLE), STACK, bad[i]);
 		assert_int_equal(step(&w), UNWIND_NO_RULE);
 	}
@@ -475,21 +477,21 @@ static void refuses_frame_pointers_that_are_none(void **state)
 	assert_int_equal(step(&w), UNWIND_FAULT);
 	/* No call before the return address, no code at it, no user address. */
 	w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, BARE + 0x500));
-	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 	w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, 0x700000));
-	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 	w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, 0xFFFFFFFF81000000ull));
-	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 	/* At the leaf a frame pointer of 0 says nothing of the callers, but that the stack is as the kernel made it does. */
 	w = begin(BARE + 0x40, STACK, 0);
-	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 	stack[0] = 2;
 	stack[1] = STACK + 2048;
 	w = begin(BARE + 0x40, STACK, 0);
 	assert_int_equal(step(&w), UNWIND_WHOLE);
 	stack[1] = STACK - 2048;
 	w = begin(BARE + 0x40, STACK, 0);
-	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 }
 
 /* A return address behind a call to `target`. */
@@ -592,6 +594,20 @@ static void ends_with_a_reason(void **state)
 	assert_int_equal(step(&w), UNWIND_BAD_RETURN);
 }
 
+/* What has rules may have anything in its frame pointer: without them there is no way on, not even along a good one. */
+static void does_not_guess_without_rules(void **state)
+{
+	struct unwind_walk w = begin(OUT + 0x40, STACK, frame(4, STACK + 160, called_from(3)));
+
+	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+	w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, called_from(3)));
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	w = begin(at(SP8), STACK, frame(4, STACK + 160, called_from(3)));
+	stack[0] = OUT + 0x40;
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	assert_int_equal(step(&w), UNWIND_NOT_LOADED);
+}
+
 /* A frame pointer that was lost is missed only where it is needed, and found again where one was saved. */
 static void remembers_that_the_frame_pointer_is_lost(void **state)
 {
@@ -660,6 +676,7 @@ int main(void)
 		cmocka_unit_test_setup(crosses_holes_by_frame_pointer, clear),
 		cmocka_unit_test_setup(finds_the_frame_of_a_lazily_bound_call, clear),
 		cmocka_unit_test_setup(ends_with_a_reason, clear),
+		cmocka_unit_test_setup(does_not_guess_without_rules, clear),
 		cmocka_unit_test_setup(remembers_that_the_frame_pointer_is_lost, clear),
 		cmocka_unit_test_setup(survives_hostile_tables, clear),
 	};

@@ -205,8 +205,10 @@ static const char *cut_note(enum unwind_end end)
 		return "[unwind: no mapping]";
 	case UNWIND_NO_RULE:
 		return "[unwind: no rule]";
-	case UNWIND_NOT_LOADED:
+	case UNWIND_NO_FRAME_POINTER:
 		return "[unwind: no frame pointer]";
+	case UNWIND_NOT_LOADED:
+		return "[unwind: rules not loaded]";
 	case UNWIND_LOST_REGISTER:
 		return "[unwind: lost register]";
 	case UNWIND_BAD_RULE:
@@ -231,6 +233,7 @@ struct user_stack {
 	const uint64_t *frames;
 	uint32_t n;
 	enum unwind_end end;
+	bool in_jit; /* it ends in code that is in no file */
 };
 
 /* Tells the unwinder which images were met, and where the stack ended. */
@@ -247,6 +250,7 @@ static void note_user(struct collector *c, const struct sample_record *r, struct
 			s->end = UNWIND_NO_MAPPING;
 		}
 	}
+	s->in_jit = m && !m->image && m->path[0] != '[';
 	if (s->n)
 		unwinder_ended(c->unwinder, m, s->end, r->count);
 	/* The last address led nowhere. It may be in what was mapped a moment ago; else it is no code. */
@@ -256,7 +260,7 @@ static void note_user(struct collector *c, const struct sample_record *r, struct
 
 static uint32_t resolve_user(struct collector *c, const struct sample_record *r, struct process *process)
 {
-	struct user_stack s = {(const uint64_t *)r->frames + r->kernel_frames, r->user_frames, r->end};
+	struct user_stack s = {(const uint64_t *)r->frames + r->kernel_frames, r->user_frames, r->end, false};
 	const char *note;
 	uint32_t node = 0;
 
@@ -265,7 +269,7 @@ static uint32_t resolve_user(struct collector *c, const struct sample_record *r,
 		s.n = unwinder_walk(c->unwinder, process, r, c->walked, &s.end);
 	}
 	note_user(c, r, process, &s);
-	note = cut_note(s.end);
+	note = s.end == UNWIND_NO_FRAME_POINTER && s.in_jit ? "[unwind: JIT code without frame pointers]" : cut_note(s.end);
 	if (note && s.n)
 		node = profile_node(c->profile, node, profile_frame(c->profile, note, "", FRAME_NOTE));
 	while (s.n--)
@@ -430,6 +434,18 @@ uint64_t collector_targets_lost(const struct collector *c)
 void collector_jit_counts(const struct collector *c, struct jit_counts *ret)
 {
 	symbolizer_jit_counts(c->symbolizer, ret);
+}
+
+const struct unwind_stats *collector_unwind_stats(const struct collector *c)
+{
+	return c->unwinder ? unwinder_stats(c->unwinder) : NULL;
+}
+
+void collector_unwind_usage(const struct collector *c, struct unwinder_usage *ret)
+{
+	*ret = (struct unwinder_usage){0};
+	if (c->unwinder)
+		unwinder_usage(c->unwinder, ret);
 }
 
 struct collector_usage collector_usage(const struct collector *c)

@@ -6,6 +6,7 @@
 #ifndef APP_COLLECTOR_H
 #define APP_COLLECTOR_H
 
+#include "app/unwinder.h"
 #include "base/error.h"
 #include "kernel/sampler.h"
 #include "process/process.h"
@@ -55,6 +56,10 @@ struct digest_counts collector_parsers(const struct collector *c); /* what names
 uint64_t collector_targets_lost(const struct collector *c);
 /* What was lost of the names that JIT compilers wrote. */
 void collector_jit_counts(const struct collector *c, struct jit_counts *ret);
+
+/* How user stacks ended, NULL when none are taken; owned by the collector. And what unwinding takes, zeros then. */
+const struct unwind_stats *collector_unwind_stats(const struct collector *c);
+void collector_unwind_usage(const struct collector *c, struct unwinder_usage *ret);
 
 /* What the profiler itself costs, from the beginning on. */
 struct collector_usage {

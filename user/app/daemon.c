@@ -166,11 +166,19 @@ static void measure(struct daemon *d)
 	struct collector_usage usage = collector_usage(d->collector);
 	struct metrics *m = &d->metrics;
 	struct store_status history = {0};
+	struct unwinder_usage unwinder;
 
 	m->cpu_ns = own_cpu_ns(d);
 	m->sampler_ns = usage.sampler_ns;
 	m->map_bytes = usage.map_bytes;
 	m->processes = usage.processes;
+	collector_unwind_usage(d->collector, &unwinder);
+	m->unwind = collector_unwind_stats(d->collector);
+	m->unwind_bytes = unwinder.tables.rule_bytes;
+	m->unwind_mappings = unwinder.tables.mappings;
+	m->unwind_built = unwinder.built;
+	m->unwind_evicted = unwinder.evicted;
+	m->unwind_late = unwinder.late;
 	m->resident_bytes = resident_bytes();
 	m->frequency = d->governor.hz;
 	if (d->store && !store_status(d->store, &history, NULL)) {

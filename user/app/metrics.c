@@ -2,6 +2,7 @@
 #include "app/metrics.h"
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
@@ -22,6 +23,24 @@ static void metric(struct buf *out, const char *name, const char *type, const ch
 		buf_printf(out, PREFIX "%s %" PRIu64 "\n", name, value);
 }
 
+/* The escapes of a label are those of JSON, as far as they can occur here. */
+static void print_unwind(struct buf *out, const struct unwind_stats *s)
+{
+	head(out, "unwind_stacks_total", "counter", "User stacks, by how they end.");
+	for (int end = UNWIND_WHOLE; end < UNWIND_ENDS; end++)
+		buf_printf(out, PREFIX "unwind_stacks_total{end=\"%s\"} %" PRIu64 "\n", unwind_end_name(end), s->ends[end]);
+	if (s->images.n)
+		head(out, "unwind_cut_stacks_total", "counter", "Those that are not whole, by the image where they end.");
+	for (size_t i = 0; i < s->images.n; i++)
+		for (int end = UNWIND_WHOLE + 1; end < UNWIND_ENDS; end++) {
+			if (!s->images.v[i].ends[end])
+				continue;
+			buf_puts(out, PREFIX "unwind_cut_stacks_total{image=");
+			text_json(out, s->images.v[i].name);
+			buf_printf(out, ",end=\"%s\"} %" PRIu64 "\n", unwind_end_name(end), s->images.v[i].ends[end]);
+		}
+}
+
 void metrics_print(struct buf *out, const struct metrics *m)
 {
 	const struct accounting *a = &m->accounting;
@@ -37,6 +56,8 @@ void metrics_print(struct buf *out, const struct metrics *m)
 #define X(member, name, type, unit, help) metric(out, name, type, help, m->member, unit);
 	METRICS(X)
 #undef X
+	if (m->unwind)
+		print_unwind(out, m->unwind);
 	head(out, "build_info", "gauge", "Version of the program.");
 	buf_puts(out, PREFIX "build_info{version=\"" VERSION "\"} 1\n");
 }

@@ -3,6 +3,7 @@
 #ifndef APP_METRICS_H
 #define APP_METRICS_H
 
+#include "app/unwind_stats.h"
 #include "base/buf.h"
 #include "profile/accounting.h"
 #include "profile/profile.h"
@@ -20,6 +21,11 @@
 	X(sampler_ns, "sampler_cpu_seconds_total", "counter", 1000000000, "The sampler's part of it, in the kernel.")  \
 	X(resident_bytes, "resident_memory_bytes", "gauge", 0, "Resident memory of the daemon, without BPF maps and program files.")                       \
 	X(map_bytes, "bpf_map_bytes", "gauge", 0, "Kernel memory of BPF maps.")                                        \
+	X(unwind_bytes, "unwind_table_bytes", "gauge", 0, "Unwind rules in that memory.")                              \
+	X(unwind_mappings, "unwind_mappings", "gauge", 0, "Executable mappings that the sampler knows.")               \
+	X(unwind_built, "unwind_tables_built_total", "counter", 0, "Tables of unwind rules that were made of files.")  \
+	X(unwind_evicted, "unwind_tables_evicted_total", "counter", 0, "Those that had to give way to others.")        \
+	X(unwind_late, "unwind_late_walks_total", "counter", 0, "Stacks walked when their mappings became known.")     \
 	X(frequency, "frequency_hertz", "gauge", 0, "Samples per second and CPU; lower than configured above the CPU ceiling.") \
 	X(memory_drops, "memory_ceiling_total", "counter", 0, "Times that caches were dropped to stay below the memory ceiling.") \
 	X(history_bytes, "history_bytes", "gauge", 0, "Size of the history.")                                          \
@@ -31,6 +37,7 @@
 
 struct metrics {
 	struct accounting accounting; /* of all windows */
+	const struct unwind_stats *unwind; /* or NULL; not owned */
 #define X(member, name, type, unit, help) uint64_t member;
 	METRICS(X)
 #undef X

@@ -20,13 +20,12 @@
 #define UNWIND_HOLE_MIN 16384 /* bpf/unwind.h: what is below is hand-written code that fell through */
 #define UNWIND_NONE UINT64_MAX
 #define LONG_AGO 240 /* turns: about a minute */
-#define LOGGED_IMAGES 12
 #define REPLACED_VOLATILE 8 /* mappings, since the last drain or two */
 #define NOW UINT64_MAX
 #define WALK_BUDGET_NS (50 * NS_PER_MS)
 
 enum table_state {
-	TABLE_NEW,     /* nobody has looked yet */
+	TABLE_NEW,     /* to be made */
 	TABLE_LOADED,
 	TABLE_NONE,    /* the file has no rules, or could not be read */
 	TABLE_OUT,     /* there was no room for it, or it had to give way */
@@ -51,7 +50,6 @@ struct image_unwind {
 	struct unwind_counts counts;
 	uint64_t used;	 /* the turn in which a sample met it last; 0: never */
 	uint64_t loaded; /* the turn */
-	uint64_t ends[UNWIND_ENDS]; /* stacks that ended here */
 };
 
 struct unwinder {
@@ -68,30 +66,8 @@ struct unwinder {
 	uint64_t turn;
 	uint64_t evicted, cut_processes, late;
 	uint64_t build_ns, built;
-	uint64_t ends[UNWIND_ENDS];
+	struct unwind_stats stats;
 };
-
-const char *unwind_end_name(enum unwind_end end)
-{
-	static const char *const names[UNWIND_ENDS] = {
-		[UNWIND_NO_USER_STACK] = "no user stack",
-		[UNWIND_WHOLE] = "whole",
-		[UNWIND_TRUNCATED] = "truncated",
-		[UNWIND_FAULT] = "unreadable frame",
-		[UNWIND_BAD_FRAME] = "bad frame",
-		[UNWIND_BAD_RETURN] = "bad return address",
-		[UNWIND_COMPAT] = "32-bit code",
-		[UNWIND_NO_PROCESS] = "process not known yet",
-		[UNWIND_NO_MAPPING] = "no mapping",
-		[UNWIND_NO_RULE] = "no rule",
-		[UNWIND_NOT_LOADED] = "no frame pointer",
-		[UNWIND_LOST_REGISTER] = "lost register",
-		[UNWIND_BAD_RULE] = "bad rule",
-		[UNWIND_EXEC] = "exec",
-	};
-
-	return end < UNWIND_ENDS ? names[end] : "?";
-}
 
 static void find_holes(struct loaded_part *part, const struct unwind_part *p)
 {
@@ -158,6 +134,7 @@ struct unwinder *unwinder_new(struct sampler *s, struct images *images, struct p
 	u->images = images;
 	u->processes = processes;
 	u->turn = 1;
+	u->vdso.name = "[vdso]";
 	images_on_forget(images, forget, u);
 	process_table_on_change(processes, on_change, u);
 	return u;
@@ -172,6 +149,7 @@ void unwinder_free(struct unwinder *u)
 	vec_free(&u->pending);
 	vec_free(&u->known);
 	vec_free(&u->slice);
+	unwind_stats_free(&u->stats);
 	free(u);
 }
 
@@ -296,24 +274,24 @@ static struct image_unwind *unwind_of(struct unwinder *u, const struct mapping *
 	return image->unwind;
 }
 
-/* Appends [start, end) with the rules of `part`, or none; what has no rules joins what is before it. */
+/* Appends [start, end) with the rules of `part`. */
 static void append(struct unwinder *u, uint64_t start, uint64_t end, uint64_t text, const struct loaded_part *part)
+{
+	if (start < end)
+		*vec_push(&u->slice) = (struct unwind_mapping){start, end, text, part->extent.slab, part->extent.word};
+}
+
+/* Appends [start, end) without rules, and why there are none: UNWIND_NO_TABLE, UNWIND_TABLE_OUT. It joins its like before it. */
+static void append_bare(struct unwinder *u, uint64_t start, uint64_t end, uint32_t why)
 {
 	struct unwind_mapping *last = u->slice.n ? &u->slice.v[u->slice.n - 1] : NULL;
 
 	if (start >= end)
 		return;
-	if (!part && last && last->end == start && last->slab == UNWIND_NO_TABLE) {
+	if (last && last->end == start && last->slab == why)
 		last->end = end;
-		return;
-	}
-	*vec_push(&u->slice) = (struct unwind_mapping){
-		.start = start,
-		.end = end,
-		.text = part ? text : 0,
-		.slab = part ? part->extent.slab : UNWIND_NO_TABLE,
-		.word = part ? part->extent.word : 0,
-	};
+	else
+		*vec_push(&u->slice) = (struct unwind_mapping){start, end, 0, why, 0};
 }
 
 /* The part's text in [start, end), moved by `bias`. */
@@ -325,7 +303,7 @@ static void append_part(struct unwinder *u, const struct loaded_part *p, uint64_
 		if (to <= start || from >= end)
 			continue;
 		append(u, start, from > start ? from : start, p->start + bias, p);
-		append(u, from > start ? from : start, to < end ? to : end, 0, NULL);
+		append_bare(u, from > start ? from : start, to < end ? to : end, UNWIND_NO_TABLE);
 		start = to < end ? to : end;
 	}
 	append(u, start, end, p->start + bias, p);
@@ -346,12 +324,12 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 
 			if (p->end <= vaddr || p->start >= vaddr + (m->end - m->start))
 				continue;
-			append(u, at, start, 0, NULL);
+			append_bare(u, at, start, UNWIND_NO_TABLE);
 			append_part(u, p, bias, start, end);
 			at = end;
 		}
 	}
-	append(u, at, m->end, 0, NULL);
+	append_bare(u, at, m->end, t && (t->state == TABLE_NEW || t->state == TABLE_OUT) ? UNWIND_TABLE_OUT : UNWIND_NO_TABLE);
 }
 
 static void append_known(struct unwinder *u, const struct process *p, const struct mapping *m, uint64_t deadline)
@@ -505,45 +483,27 @@ void unwinder_sampled(struct unwinder *u, const struct mapping *m)
 
 void unwinder_ended(struct unwinder *u, const struct mapping *m, enum unwind_end end, uint64_t count)
 {
-	struct image_unwind *t = m ? unwind_of(u, m) : NULL;
+	const struct image_unwind *t = m ? unwind_of(u, m) : NULL;
 
-	u->ends[end] += count;
-	if (t)
-		t->ends[end] += count;
+	unwind_stats_add(&u->stats, t ? t->name : m ? "[anon]" : "[none]", end, count);
 }
 
-static void log_ends(const char *whose, const uint64_t *ends)
+const struct unwind_stats *unwinder_stats(const struct unwinder *u)
 {
-	struct buf line = {0};
-
-	for (int end = UNWIND_WHOLE; end < UNWIND_ENDS; end++)
-		if (ends[end])
-			buf_printf(&line, "%s %s=%" PRIu64, line.n ? "," : "", unwind_end_name(end), ends[end]);
-	if (line.n)
-		log_debug("unwind: %s:%s", whose, line.v);
-	buf_free(&line);
+	return &u->stats;
 }
 
-static uint64_t cut_stacks(const struct image_unwind *t)
+void unwinder_usage(const struct unwinder *u, struct unwinder_usage *ret)
 {
-	uint64_t n = 0;
-
-	for (int end = UNWIND_WHOLE + 1; end < UNWIND_ENDS; end++)
-		n += t->ends[end];
-	return n;
-}
-
-static int by_cut_stacks(const void *a, const void *b)
-{
-	uint64_t x = cut_stacks(*(struct image_unwind *const *)a), y = cut_stacks(*(struct image_unwind *const *)b);
-
-	return x > y ? -1 : x < y;
+	unwind_tables_usage(u->tables, &ret->tables);
+	ret->built = u->built;
+	ret->evicted = u->evicted;
+	ret->late = u->late;
 }
 
 void unwinder_log(const struct unwinder *u)
 {
 	struct unwind_tables_usage usage;
-	struct image_unwind **images = xcalloc(u->known.n + 1, sizeof(*images));
 
 	unwind_tables_usage(u->tables, &usage);
 	log_debug("unwind: %zu of %zu KB of rules, %zu of %zu mappings, %zu of %zu processes; %" PRIu64 " tables built in %" PRIu64
@@ -551,11 +511,5 @@ void unwinder_log(const struct unwinder *u)
 		  usage.rule_bytes / 1024, usage.rule_limit / 1024, usage.mappings, usage.mappings_limit, usage.processes,
 		  usage.processes_limit, u->built, (uint64_t)(u->build_ns / NS_PER_MS), u->evicted, u->late, usage.mappings_refused,
 		  usage.processes_refused, u->cut_processes);
-	log_ends("all stacks", u->ends);
-	for (size_t i = 0; i < u->known.n; i++)
-		images[i] = u->known.v[i];
-	qsort(images, u->known.n, sizeof(*images), by_cut_stacks);
-	for (size_t i = 0; i < u->known.n && i < LOGGED_IMAGES && cut_stacks(images[i]); i++)
-		log_ends(images[i]->name, images[i]->ends);
-	free(images);
+	unwind_stats_log(&u->stats);
 }

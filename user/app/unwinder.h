@@ -9,7 +9,9 @@
 #ifndef APP_UNWINDER_H
 #define APP_UNWINDER_H
 
+#include "app/unwind_stats.h"
 #include "kernel/sampler.h"
+#include "kernel/unwind_tables.h"
 #include "process/process.h"
 #include "symbolize/image.h"
 
@@ -41,10 +43,17 @@ void unwinder_sampled(struct unwinder *u, const struct mapping *m);
 /* So many stacks ended like this, in this mapping or in none. */
 void unwinder_ended(struct unwinder *u, const struct mapping *m, enum unwind_end end, uint64_t count);
 
+/* How all stacks ended so far. Owned by the unwinder. */
+const struct unwind_stats *unwinder_stats(const struct unwinder *u);
+
+struct unwinder_usage {
+	struct unwind_tables_usage tables;
+	uint64_t built, evicted; /* tables: made of files; that gave way to others */
+	uint64_t late;		 /* stacks walked by unwinder_walk() */
+};
+void unwinder_usage(const struct unwinder *u, struct unwinder_usage *ret);
+
 /* Says in debug messages what became of the stacks. */
 void unwinder_log(const struct unwinder *u);
-
-/* In words for a reader: "whole", "no rule". */
-const char *unwind_end_name(enum unwind_end end);
 
 #endif

@@ -25,7 +25,7 @@
 #define PROC_PID_INIT_INO 0xEFFFFFFC /* include/linux/proc_ns.h */
 #define HALF_BYTES_MIN (128u * 1024)
 #define HALF_BYTES_MAX (2u * 1024 * 1024)	/* kernels bound the size of one array value */
-#define MAP_BYTES_DEFAULT (64ull << 20)	/* for all CPUs together */
+#define MAP_BYTES_DEFAULT (96ull << 20)
 #define DRAIN_INTERVAL_MIN_NS (50 * NS_PER_MS)
 #define DRAIN_INTERVAL_FIRST_NS (125 * NS_PER_MS)
 #define DRAIN_INTERVAL_MAX_NS NS_PER_SEC
@@ -89,7 +89,9 @@ static void configure(struct sampler *s, const struct sampler_options *o, int cp
 {
 	struct sample_bpf *b = s->bpf;
 	size_t bytes = o->max_map_bytes ? o->max_map_bytes : MAP_BYTES_DEFAULT;
-	size_t share = bytes / cpus / 2 * 32 / 33 /* the indexes */, max = HALF_BYTES_MAX;
+	size_t unwind = unwind_tables_configure(&(struct unwind_maps){b->maps.processes, b->maps.mappings, b->maps.slabs},
+						o->user ? bytes / 2 : UNWIND_TABLES_NONE, (uint32_t *)&b->rodata->process_mask);
+	size_t share = (bytes > unwind ? bytes - unwind : 0) / cpus / 2 * 32 / 33 /* the indexes */, max = HALF_BYTES_MAX;
 
 	while (max > share && max > HALF_BYTES_MIN)
 		max /= 2;
@@ -108,8 +110,6 @@ static void configure(struct sampler *s, const struct sampler_options *o, int cp
 	bpf_map__set_max_entries(b->maps.targets, o->max_targets ? o->max_targets : 1);
 	bpf_program__set_autoload(b->progs.follow_fork, o->follow_children);
 	bpf_program__set_autoload(b->progs.follow_free, o->follow_children);
-	unwind_tables_configure(&(struct unwind_maps){b->maps.processes, b->maps.mappings, b->maps.slabs},
-				o->user ? o->unwind_bytes : UNWIND_TABLES_NONE, (uint32_t *)&b->rodata->process_mask);
 }
 
 /* BPF programs see the pids of the initial namespace; those of another one would select and name other processes. */
@@ -210,12 +210,12 @@ static int open_events(struct sampler *s, struct error *err)
 	return 0;
 }
 
-/* A half should never be more than half full when it is drained: stacks are as deep as they are. */
+/* A half should never be more than half full when it is drained: stacks are as deep as they are, and raw ones are taken up to there only. */
 static void adapt_interval(struct sampler *s)
 {
 	uint64_t limit = s->half_bytes / 8;
 
-	if (s->fullest > limit / 2)
+	if (s->fullest > limit / 3)
 		s->interval /= 2;
 	else if (s->fullest < limit / 8)
 		s->interval += s->interval / 2;

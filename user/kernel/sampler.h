@@ -22,8 +22,7 @@ struct sampler_options {
 	bool follow_children; /* children of targets become targets */
 	size_t max_targets;   /* room for them, children included */
 	bool kernel, user;    /* which stacks are taken */
-	size_t max_map_bytes; /* BPF map memory to keep to if that leaves each CPU a log at all; 0: the default */
-	size_t unwind_bytes;  /* for unwind tables; 0: the default */
+	size_t max_map_bytes; /* BPF map memory to keep to if that leaves each CPU a log at all, half of it at most for unwind rules; 0: the default */
 };
 
 /* Loads everything, with the events opened but off. NULL with one sentence in `err`. */

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RULE_BYTES_DEFAULT (32u << 20)
 #define MAPPINGS_ROOM (64u * 1024) /* 2 MB: at ~30 a process, and few distinct slices, thousands of processes */
 #define PROCESSES_ROOM (16u * 1024) /* 384 KB */
 #define WORDS_ALIGN 4		   /* extents begin at such a multiple */
@@ -52,15 +51,17 @@ struct unwind_tables {
 	uint64_t mappings_refused, processes_refused;
 };
 
-void unwind_tables_configure(const struct unwind_maps *maps, size_t bytes, uint32_t *process_mask)
+size_t unwind_tables_configure(const struct unwind_maps *maps, size_t bytes, uint32_t *process_mask)
 {
-	size_t slabs = (bytes ? bytes : RULE_BYTES_DEFAULT) / UNWIND_SLAB_BYTES;
+	size_t slabs = bytes < UNWIND_SLAB_BYTES ? 1 : bytes / UNWIND_SLAB_BYTES;
 	bool none = bytes == UNWIND_TABLES_NONE;
 
 	bpf_map__set_max_entries(maps->processes, none ? 1 : PROCESSES_ROOM);
 	bpf_map__set_max_entries(maps->mappings, none ? 1 : MAPPINGS_ROOM);
-	bpf_map__set_max_entries(maps->slabs, slabs ? slabs : 1);
+	bpf_map__set_max_entries(maps->slabs, slabs);
 	*process_mask = none ? 0 : PROCESSES_ROOM - 1;
+	return none ? 0 : slabs * UNWIND_SLAB_BYTES + MAPPINGS_ROOM * sizeof(struct unwind_mapping) +
+			  PROCESSES_ROOM * sizeof(struct unwind_process);
 }
 
 struct unwind_tables *unwind_tables_new(const struct unwind_maps *maps, struct error *err)
@@ -174,7 +175,7 @@ void unwind_tables_drop(struct unwind_tables *t, const struct extent *e)
 		for (struct slice *s = t->buckets[b]; s; s = s->next)
 			for (uint32_t i = s->first; i < s->first + s->n; i++)
 				if (mapping_at(t, i)->slab == e->slab && mapping_at(t, i)->word == e->word)
-					__atomic_store_n(place_of(mapping_at(t, i)), (uint64_t)UNWIND_NO_TABLE, __ATOMIC_RELEASE);
+					__atomic_store_n(place_of(mapping_at(t, i)), (uint64_t)UNWIND_TABLE_OUT, __ATOMIC_RELEASE);
 	*vec_push(&t->retired) = (struct retired){NULL, e->slab, e->word / WORDS_ALIGN, units};
 	t->rule_words -= units * WORDS_ALIGN;
 }

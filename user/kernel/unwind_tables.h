@@ -24,10 +24,10 @@ struct unwind_maps {
 	struct bpf_map *processes, *mappings, *slabs;
 };
 
-#define UNWIND_TABLES_NONE 1 /* bytes: no tables at all */
+#define UNWIND_TABLES_NONE 0 /* bytes: no tables at all */
 
-/* Sizes the maps, before they are made. `bytes`: of slabs; 0: the default. */
-void unwind_tables_configure(const struct unwind_maps *maps, size_t bytes, uint32_t *process_mask);
+/* Sizes the maps, before they are made. `bytes`: of slabs, at least one. Returns how many bytes all of it may become. */
+size_t unwind_tables_configure(const struct unwind_maps *maps, size_t bytes, uint32_t *process_mask);
 /* NULL with one sentence in `err`. The maps must outlive it. */
 struct unwind_tables *unwind_tables_new(const struct unwind_maps *maps, struct error *err);
 void unwind_tables_free(struct unwind_tables *t); /* NULL is fine */
