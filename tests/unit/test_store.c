@@ -233,6 +233,70 @@ static uint64_t samples_of(const struct profile *p, int32_t pid)
 	return sum;
 }
 
+/* What store_each_process() told of processes 2000 to 2999. */
+struct seen {
+	uint64_t samples[1000];
+	unsigned n, wrong;
+};
+
+static int see(void *ctx, const struct store_window *w, const struct store_process *p)
+{
+	struct seen *seen = ctx;
+
+	if (!p || p->pid < 2000 || p->pid >= 3000)
+		return 0;
+	seen->n++;
+	seen->samples[p->pid - 2000] += p->samples;
+	seen->wrong += p->identity != (uint64_t)p->pid << 40 || strcmp(p->comm, p->pid % 2 ? "odd" : "even") ||
+		       strcmp(p->labels[LABEL_UNIT], p->pid % 4 < 2 ? "low.service" : "");
+	return 0;
+}
+
+/* A thousand that used little share four rows; asked for, each is there with what it had. */
+static void small_processes_share_rows(void **state)
+{
+	struct store *w = open_store(STORE_WRITE);
+	struct process_filter f = {0};
+	struct store_query q = {0, UINT64_MAX, NULL};
+	struct profile *p = window_at(0, 60, 0);
+	struct store_coverage c;
+	struct seen seen = {0};
+	struct error err = {0};
+
+	for (int i = 0; i < 1000; i++) {
+		/* 24 samples are 0.48 s, 25 are half a second. */
+		uint64_t samples = i == 500 ? 25 : i == 501 ? 24 : 1 + i % 3;
+		uint32_t process = profile_process(p, 2999 - i, (2999ull - i) << 40, i % 2 ? "even" : "odd");
+
+		if ((2999 - i) % 4 < 2)
+			p->processes.v[process].labels[LABEL_UNIT] = strings_add(p->strings, "low.service");
+		profile_add(p, profile_thread(p, process, 2999 - i, "t"), profile_node(p, 0, profile_frame(p, "f", "", FRAME_USER)), samples);
+	}
+	profile_add(p, profile_thread(p, profile_process(p, 1, 1, "alone"), 1, "t"), 1, 1);
+	assert_int_equal(store_append(w, p, &err), 0);
+	assert_int_equal(sql_number("SELECT count(*) FROM processes"), 6);
+	assert_int_equal(sql_number("SELECT count(*) FROM processes WHERE members IS NULL AND pid IN (1, 2499)"), 2);
+	assert_int_equal(sql_number("SELECT sum(processes) FROM process_list"), 1001);
+	assert_int_equal(sql_number("SELECT sum(samples) FROM processes"), profile_total(p));
+	profile_free(p);
+	assert_int_equal(store_each_process(w, &q, see, &seen, &err), 0);
+	assert_int_equal(seen.n, 1000);
+	assert_int_equal(seen.wrong, 0);
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(seen.samples[999 - i], i == 500 ? 25 : i == 501 ? 24 : 1 + i % 3);
+	/* By one of them. */
+	*vec_push(&f.pids) = 2999 - 7;
+	q.filter = &f;
+	seen = (struct seen){0};
+	assert_int_equal(store_each_process(w, &q, see, &seen, &err), 0);
+	assert_int_equal(seen.n, 1);
+	p = read_range(w, 0, UINT64_MAX, &f, &c);
+	assert_int_equal(profile_total(p), 1 + 7 % 3);
+	profile_free(p);
+	process_filter_free(&f);
+	store_close(w);
+}
+
 /* Three hours of minutes become windows of ten minutes and then of an hour: sums stay, process by process. */
 static void merging_keeps_all_sums(void **state)
 {
@@ -342,7 +406,7 @@ static void byte_limit(void **state)
 	store_close(w);
 }
 
-/* Bounded: no step deletes or merges more than a few windows. */
+/* Bounded: no step deletes more than a few windows, or adds more than one to a merged one. */
 static void steps_are_small(void **state)
 {
 	struct store_limits l = {.max_age_ns = 3600 * NS_PER_SEC};
@@ -362,6 +426,31 @@ static void steps_are_small(void **state)
 	store_close(w);
 }
 
+/* A limit takes windows of a group of which some are added up already. */
+static void merging_is_interrupted(void **state)
+{
+	struct store_limits merge = {.merge_10m_after_ns = NS_PER_SEC}, age = {.max_age_ns = 3600 * NS_PER_SEC};
+	uint64_t start = 1200 - T0 % 600, now = T0 + start + 3600 + 5 * 60;
+	struct store *w = open_store(STORE_WRITE);
+	struct store_coverage c;
+	struct error err = {0};
+	struct profile *p;
+
+	for (int i = 0; i < 11; i++)
+		append(w, start + i * 60, 60, 3);
+	for (int steps = 0; steps < 3; steps++)
+		assert_int_equal(store_maintain(w, &merge, now * NS_PER_SEC, &err), 1);
+	assert_int_equal(sql_number("SELECT count(*) FROM windows"), 11);
+	assert_int_equal(store_maintain(w, &age, now * NS_PER_SEC, &err), 1);
+	assert_int_equal(sql_number("SELECT count(*) FROM windows"), 7);
+	p = read_range(w, 0, UINT64_MAX, NULL, &c);
+	maintain(w, &merge, now);
+	assert_int_equal(sql_number("SELECT parts FROM windows WHERE level = 1"), 6);
+	assert_int_equal(sql_number("SELECT sum(recorded) FROM windows"), profile_total(p));
+	profile_free(p);
+	store_close(w);
+}
+
 static void clock_that_jumps(void **state)
 {
 	static const int64_t starts[] = {0, 60, 120, -3480, -3420, -3360, 300, 3900, 3960, 420};
@@ -373,6 +462,7 @@ static void clock_that_jumps(void **state)
 	uint64_t sum = 0;
 
 	l.min_free_bytes = 0;
+	l.merge_10m_after_ns = 24 * 3600 * NS_PER_SEC;
 	for (size_t i = 0; i < ARRAY_SIZE(starts); i++) {
 		p = window_at(starts[i] < 0 ? 0 : starts[i], 60, 3);
 		p->start_ns = (T0 + starts[i]) * NS_PER_SEC;
@@ -590,7 +680,7 @@ int main(void)
 		WITH_DIR(what_was_appended_is_read), WITH_DIR(ranges_are_whole_windows),
 		WITH_DIR(filters),                   WITH_DIR(merging_keeps_all_sums),
 		WITH_DIR(age_limit),                 WITH_DIR(windows_that_are_not_old_enough_stay),
-		WITH_DIR(byte_limit),                WITH_DIR(steps_are_small),
+		WITH_DIR(byte_limit),                WITH_DIR(steps_are_small), WITH_DIR(merging_is_interrupted), WITH_DIR(small_processes_share_rows),
 		WITH_DIR(clock_that_jumps),          WITH_DIR(several_rates),
 		WITH_DIR(second_writer_is_refused),  WITH_DIR(no_history),
 		WITH_DIR(damaged_files),             WITH_DIR(readers_without_permission_to_write),

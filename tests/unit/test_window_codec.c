@@ -3,6 +3,7 @@
 
 #include "profile/tree.h"
 #include "render/folded.h"
+#include "store/predictor.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -36,9 +37,9 @@ static void add_labels(struct profile *p, uint32_t process, unsigned which)
 static char *odd_name(unsigned f)
 {
 	static const char *const odd[] = {"[x+0x0]", "[+0x1]", "[a+0x01]", "[a+0x]", "[a+0xAB]", "[a+0x12345678123456789]", "+0x1]",
-					  "[a+0xffffffffffffffff]", "[b+0x1]+0x2]", "[a+0x1", "[+0x", "[]", "[a +0x0x1]"};
+					  "[a+0xffffffffffffffff]", "[b+0x1]+0x2]", "[a+0x1", "[+0x", "[]", "[a +0x0x1]", "[[x+0x1]+0x2]"};
 
-	if (f < 13)
+	if (f < 14)
 		return xstrdup(odd[f]);
 	return f % 3 ? xasprintf("[lib%u.so+0x%x]", f % 5, f * 0x1000 + 0x400) : xasprintf("function %u", f);
 }
@@ -331,9 +332,42 @@ static void damage_is_noticed(void **state)
 	buf_free(&out);
 }
 
+/* Any numbers in any contexts come back from their codes, and what was met lately has a small one. */
+static void predictions(void **state)
+{
+	struct predictor a, b;
+	uint32_t got;
+
+	predictor_init(&a, 5, 10);
+	predictor_init(&b, 5, 10);
+	for (uint32_t i = 0; i < 10; i++) {
+		predictor_learn(&a, i % 2, i);
+		predictor_learn(&b, i % 2, i);
+	}
+	assert_int_equal(predictor_code(&a, 1, 9), 1);
+	assert_true(predictor_number(&b, 1, 1, 1000, &got) && got == 9);
+	state_of_random = 5;
+	for (int i = 0; i < 20000; i++) {
+		uint32_t context = number_below(5), number = number_below(10) ? number_below(a.next) : a.next;
+		uint64_t code = predictor_code(&a, context, number);
+
+		assert_true(predictor_number(&b, context, code, UINT32_MAX, &got));
+		assert_int_equal(got, number);
+		assert_int_equal(predictor_code(&a, context, number), 1);
+		assert_true(predictor_number(&b, context, 1, UINT32_MAX, &got));
+	}
+	assert_false(predictor_number(&b, 0, 1 + PREDICTOR_RECENT + (uint64_t)b.next, UINT32_MAX, &got));
+	assert_false(predictor_number(&b, 0, UINT64_MAX, UINT32_MAX, &got));
+	assert_false(predictor_number(&b, 0, 0, b.next, &got));
+	assert_false(predictor_number(&b, 4, 2 + PREDICTOR_RECENT + (1ull << 32), UINT32_MAX, &got));
+	predictor_free(&a);
+	predictor_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(predictions),
 		cmocka_unit_test(round_trip_without_dictionary),
 		cmocka_unit_test(empty_profile),
 		cmocka_unit_test(round_trip_with_dictionary),

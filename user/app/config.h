@@ -32,7 +32,7 @@ struct config {
 	uint64_t frequency; /* Hz */
 	uint64_t window;    /* ns */
 	char *state_dir;
-	uint64_t history, history_bytes, history_age, min_free;
+	uint64_t history, history_bytes, history_age, min_free, merge_10m_after, merge_1h_after;
 	char *cache_dir;
 	uint64_t cache_bytes;
 	uint64_t current, current_interval, current_share;

@@ -116,8 +116,8 @@ static void maintain_history(struct daemon *d, unsigned steps)
 		.max_age_ns = d->config.history_age,
 		.max_bytes = d->config.history_bytes,
 		.min_free_bytes = d->config.min_free,
-		.merge_10m_after_ns = store_default_limits.merge_10m_after_ns,
-		.merge_1h_after_ns = store_default_limits.merge_1h_after_ns,
+		.merge_10m_after_ns = d->config.merge_10m_after,
+		.merge_1h_after_ns = d->config.merge_1h_after,
 	};
 	struct error err = {0};
 	int ret = 1;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/process_rows.h"
 #include "store/salvage.h"
 #include "store/schema.h"
 
@@ -55,6 +56,7 @@ void database_close(struct store *s)
 	dictionary_free(s->read);
 	s->read = NULL;
 	s->read_id = 0;
+	maintain_forget(s);
 }
 
 static int sentence(const struct store *s, int rc, int system, struct error *err)
@@ -147,6 +149,24 @@ int database_open_readonly(const char *path, sqlite3 **ret)
 	return rc ? rc : number_of(*ret, "SELECT count(*) FROM sqlite_schema", &n);
 }
 
+/* All tables and columns that are used must be there: the text that describes them may be what is damaged. */
+static int check_columns(struct store *s)
+{
+	static const char *const uses[] = {
+		"SELECT * FROM window_list", "SELECT * FROM process_list", "SELECT id, host, boot_id FROM boots",
+		"SELECT dictionary FROM windows", "SELECT window, reason, periods FROM losses", "SELECT n, members FROM processes",
+		"SELECT id, last_window FROM labels", "SELECT window, bytes FROM profiles", "SELECT id, bytes FROM dictionaries",
+	};
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; !rc && i < ARRAY_SIZE(uses); i++) {
+		auto_statement sqlite3_stmt *q = NULL;
+
+		rc = sqlite3_prepare_v2(s->db, uses[i], -1, &q, NULL);
+	}
+	return rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc;
+}
+
 /* 0, or an error of SQLite's; -1 with the sentence in `err`: a version that is not ours. */
 static int check_version(struct store *s, struct error *err)
 {
@@ -162,7 +182,7 @@ static int check_version(struct store *s, struct error *err)
 	if (application != SCHEMA_APPLICATION_ID || version != meta)
 		return SQLITE_CORRUPT;
 	if (version == SCHEMA_VERSION)
-		return SQLITE_OK;
+		return check_columns(s);
 	error_set(err, -EPROTO, "the history %s has format %lld, which this version (format %d) does not read; move it away to begin a new one", s->path,
 		  (long long)version, SCHEMA_VERSION);
 	return -1;
@@ -360,104 +380,6 @@ static int insert_losses(struct store *s, int64_t window, const struct accountin
 	return rc;
 }
 
-struct label_statements {
-	sqlite3_stmt *find, *add, *use;
-};
-
-static int prepare_labels(struct store *s, struct label_statements *l)
-{
-	struct buf find = {0}, add = {0};
-	int rc;
-
-	buf_puts(&find, "SELECT id FROM labels WHERE 1");
-	buf_puts(&add, "INSERT INTO labels VALUES(NULL");
-	for (int i = 0; i < LABEL_N; i++) {
-		buf_printf(&find, " AND %s = ?%d", profile_label_name(i), i + 1);
-		buf_printf(&add, ", ?%d", i + 1);
-	}
-	buf_printf(&add, ", ?%d)", LABEL_N + 1);
-	rc = sqlite3_prepare_v2(s->db, find.v, -1, &l->find, NULL);
-	rc = rc ? rc : sqlite3_prepare_v2(s->db, add.v, -1, &l->add, NULL);
-	rc = rc ? rc : sqlite3_prepare_v2(s->db, "UPDATE labels SET last_window = ?2 WHERE id = ?1 AND last_window < ?2", -1, &l->use, NULL);
-	buf_free(&find);
-	buf_free(&add);
-	return rc;
-}
-
-static void finalize_labels(struct label_statements *l)
-{
-	sqlite3_finalize(l->find);
-	sqlite3_finalize(l->add);
-	sqlite3_finalize(l->use);
-}
-
-static void bind_labels(sqlite3_stmt *q, const struct profile *p, const struct profile_process *process)
-{
-	for (int i = 0; i < LABEL_N; i++)
-		sqlite3_bind_text(q, i + 1, strings_get(p->strings, process->labels[i]), -1, SQLITE_STATIC);
-}
-
-/* The row of these labels, which is used in `window` (and may be deleted when that and all before are). */
-static int labels_row(struct store *s, struct label_statements *l, const struct profile *p,
-		      const struct profile_process *process, int64_t window, int64_t *ret)
-{
-	int rc;
-
-	sqlite3_reset(l->find);
-	bind_labels(l->find, p, process);
-	rc = sqlite3_step(l->find);
-	if (rc == SQLITE_DONE) {
-		sqlite3_reset(l->add);
-		bind_labels(l->add, p, process);
-		sqlite3_bind_int64(l->add, LABEL_N + 1, window);
-		rc = sqlite3_step(l->add);
-		*ret = sqlite3_last_insert_rowid(s->db);
-		return rc == SQLITE_DONE ? sqlite3_reset(l->add) : rc;
-	}
-	if (rc != SQLITE_ROW)
-		return rc;
-	*ret = sqlite3_column_int64(l->find, 0);
-	sqlite3_reset(l->find);
-	sqlite3_reset(l->use);
-	sqlite3_bind_int64(l->use, 1, *ret);
-	sqlite3_bind_int64(l->use, 2, window);
-	rc = sqlite3_step(l->use);
-	return rc == SQLITE_DONE ? sqlite3_reset(l->use) : rc;
-}
-
-static int insert_processes(struct store *s, int64_t window, const struct profile *p)
-{
-	auto_free uint64_t *samples = xcalloc(p->processes.n + 1, sizeof(*samples));
-	struct label_statements l = {0};
-	auto_statement sqlite3_stmt *q = NULL;
-	int64_t labels = 0, n = 0;
-	int rc = sqlite3_prepare_v2(s->db, "INSERT INTO processes VALUES(?, ?, ?, ?, ?, ?, ?)", -1, &q, NULL);
-
-	rc = rc ? rc : prepare_labels(s, &l);
-	for (size_t i = 0; i < p->samples.n; i++)
-		samples[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
-	for (size_t i = 0; !rc && i < p->processes.n; i++) {
-		const struct profile_process *process = &p->processes.v[i];
-
-		if (!samples[i])
-			continue;
-		rc = labels_row(s, &l, p, process, window, &labels);
-		if (rc)
-			break;
-		sqlite3_bind_int64(q, 1, window);
-		sqlite3_bind_int64(q, 2, n++);
-		sqlite3_bind_int64(q, 3, process->pid);
-		sqlite3_bind_int64(q, 4, (int64_t)process->identity);
-		sqlite3_bind_text(q, 5, strings_get(p->strings, process->comm), -1, SQLITE_STATIC);
-		sqlite3_bind_int64(q, 6, labels);
-		sqlite3_bind_int64(q, 7, samples[i]);
-		rc = sqlite3_step(q);
-		rc = rc == SQLITE_DONE ? sqlite3_reset(q) : rc;
-	}
-	finalize_labels(&l);
-	return rc;
-}
-
 static int insert_profile(struct store *s, int64_t window, const struct buf *bytes)
 {
 	auto_statement sqlite3_stmt *q = NULL;
@@ -501,6 +423,6 @@ int database_insert_window(struct store *s, const struct window_row *w, const st
 		return rc;
 	id = w->id ? w->id : sqlite3_last_insert_rowid(s->db);
 	rc = insert_losses(s, id, a);
-	rc = rc ? rc : insert_processes(s, id, p);
+	rc = rc ? rc : process_rows_insert(s, id, p);
 	return rc ? rc : insert_profile(s, id, bytes);
 }

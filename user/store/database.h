@@ -27,6 +27,7 @@ struct store {
 	int64_t read_id;
 	struct error notice;
 	struct store_status counters;
+	struct merging *merging; /* of maintain.c: windows that are becoming one, or NULL */
 	bool garbage; /* rows were deleted: dictionaries and labels may be unused */
 };
 
@@ -74,6 +75,8 @@ struct window_row {
 	int64_t boot, dictionary; /* dictionary 0: none */
 };
 int database_insert_window(struct store *s, const struct window_row *w, const struct profile *p, const struct buf *bytes);
+
+void maintain_forget(struct store *s); /* drops s->merging; NULL is fine */
 
 /* Bytes of history.db and its companions; copies set aside too. */
 uint64_t store_bytes(const struct store *s);

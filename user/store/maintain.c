@@ -22,13 +22,13 @@
 
 /*
  * Windows of these lengths, and from how much CPU time on a process or a frame is kept for itself in them. Most frames of a
- * window have one sample, so that long windows would be as large as all their parts; what is cut here is a ten thousandth of
- * one CPU, invisible in a flame graph.
+ * window have one sample, so that long windows would be as large as all their parts; what is cut here is at most two ten
+ * thousandths of one CPU, a quarter of a pixel in a flame graph.
  */
 static const struct {
 	uint64_t span_ns, process_ns, frame_ns;
 } levels[] = {
-	[1] = {600 * NS_PER_SEC, NS_PER_SEC / 2, NS_PER_SEC / 16},
+	[1] = {600 * NS_PER_SEC, NS_PER_SEC / 2, NS_PER_SEC / 8},
 	[2] = {3600 * NS_PER_SEC, 2 * NS_PER_SEC, NS_PER_SEC / 3},
 };
 
@@ -251,28 +251,53 @@ static int raise_level(struct store *s, int64_t id, unsigned level)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* The windows of the group as one profile. *ret_damaged: the one that cannot be read; 0: none. */
-static struct profile *merged(struct store *s, const struct group *g, unsigned level, int64_t *ret_damaged)
+/* A group of which some windows are added up already: each step takes one. */
+struct merging {
+	struct group group;
+	size_t added;
+	struct profile *sum;
+};
+
+void maintain_forget(struct store *s)
 {
-	uint64_t process = g->period > 0 ? levels[level].process_ns / g->period : 0;
-	uint64_t frame = g->period > 0 ? levels[level].frame_ns / g->period : 0;
-	struct profile *sum = profile_new(), *small;
+	if (s->merging)
+		profile_free(s->merging->sum);
+	free(s->merging);
+	s->merging = NULL;
+}
 
-	*ret_damaged = 0;
-	for (size_t i = 0; i < g->n; i++) {
-		struct profile *p;
+/* The group may have lost windows since the last step, to a limit. */
+static struct merging *merging_of(struct store *s, const struct group *g)
+{
+	struct merging *m = s->merging;
 
-		if (database_profile(s, g->ids[i], g->dictionaries[i], &p)) {
-			*ret_damaged = g->ids[i];
-			profile_free(sum);
-			return NULL;
-		}
-		profile_merge(sum, p, NULL);
-		profile_free(p);
-	}
-	small = profile_coarsen(sum, process, frame);
-	profile_free(sum);
-	return small;
+	if (m && m->group.n == g->n && !memcmp(m->group.ids, g->ids, g->n * sizeof(*g->ids)))
+		return m;
+	maintain_forget(s);
+	m = xcalloc(1, sizeof(*m));
+	m->group = *g;
+	m->sum = profile_new();
+	return s->merging = m;
+}
+
+/* False: the window cannot be read. */
+static bool add_next(struct store *s, struct merging *m)
+{
+	struct profile *p;
+
+	if (database_profile(s, m->group.ids[m->added], m->group.dictionaries[m->added], &p))
+		return false;
+	profile_merge(m->sum, p, NULL);
+	profile_free(p);
+	m->added++;
+	return true;
+}
+
+static struct profile *coarsened(const struct merging *m, unsigned level)
+{
+	uint64_t period = m->group.period > 0 ? m->group.period : INT64_MAX;
+
+	return profile_coarsen(m->sum, levels[level].process_ns / period, levels[level].frame_ns / period);
 }
 
 /*
@@ -305,11 +330,19 @@ static int replace_group(struct store *s, const struct group *g, unsigned level,
 	return rc;
 }
 
+static int finish_merging(struct store *s, const struct merging *m, unsigned level)
+{
+	struct profile *p = coarsened(m, level);
+	int rc = replace_group(s, &m->group, level, p);
+
+	profile_free(p);
+	return rc;
+}
+
 static int merge_group(struct store *s, unsigned level, uint64_t after_ns, uint64_t now_ns)
 {
 	struct group g = {0};
-	struct profile *p;
-	int64_t damaged;
+	struct merging *m;
 	int rc;
 
 	if (!after_ns || now_ns <= after_ns)
@@ -319,18 +352,18 @@ static int merge_group(struct store *s, unsigned level, uint64_t after_ns, uint6
 		return failed(rc);
 	if (!g.n)
 		return NOTHING;
-	if (g.n == 1) {
-		rc = raise_level(s, g.ids[0], level);
-		return rc ? failed(rc) : MORE;
+	m = g.n > 1 ? merging_of(s, &g) : NULL;
+	if (m && m->added < g.n && add_next(s, m))
+		return MORE;
+	if (m && m->added == g.n) {
+		rc = finish_merging(s, m, level);
+		s->counters.merged += rc ? 0 : g.n;
+	} else {
+		rc = raise_level(s, g.ids[m ? m->added : 0], level);
 	}
-	p = merged(s, &g, level, &damaged);
-	rc = p ? replace_group(s, &g, level, p) : raise_level(s, damaged, level);
-	profile_free(p);
-	if (rc)
-		return failed(rc);
-	s->counters.merged += p ? g.n : 0;
+	maintain_forget(s);
 	s->garbage = true;
-	return MORE;
+	return rc ? failed(rc) : MORE;
 }
 
 static int step(struct store *s, const struct store_limits *l, uint64_t now_ns)

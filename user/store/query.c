@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "profile/merge.h"
+#include "store/process_rows.h"
 
 #include <errno.h>
 #include <string.h>
@@ -130,20 +131,40 @@ struct process_walk {
 	const struct process_filter *filter;
 };
 
-enum { P_PID, P_IDENTITY, P_COMM, P_SAMPLES, P_LABELS };
+enum { P_PID, P_IDENTITY, P_COMM, P_SAMPLES, P_MEMBERS, P_LABELS };
 
 static int prepare_processes(struct store *s, struct process_walk *walk)
 {
 	struct buf sql = {0};
 	int rc;
 
-	buf_puts(&sql, "SELECT p.pid, p.identity, p.comm, p.samples");
+	buf_puts(&sql, "SELECT p.pid, p.identity, p.comm, p.samples, p.members");
 	for (int i = 0; i < LABEL_N; i++)
 		buf_printf(&sql, ", l.%s", profile_label_name(i));
 	buf_puts(&sql, " FROM processes AS p LEFT JOIN labels AS l ON l.id = p.labels WHERE p.window = ? ORDER BY p.n");
 	rc = sqlite3_prepare_v2(s->db, sql.v, -1, &walk->q, NULL);
 	buf_free(&sql);
 	return rc;
+}
+
+/* A row that several processes share. */
+struct shared_row {
+	const struct process_walk *walk;
+	const struct store_window *w;
+	struct store_process process;
+	store_process_fn *fn;
+	void *ctx;
+};
+
+static int visit_member(void *ctx, int32_t pid, uint64_t identity, uint64_t samples)
+{
+	struct shared_row *row = ctx;
+	struct store_process *p = &row->process;
+
+	p->pid = pid;
+	p->identity = identity;
+	p->samples = samples;
+	return process_filter_matches(row->walk->filter, pid, p->comm, p->labels) ? row->fn(row->ctx, row->w, p) : 0;
 }
 
 /* The processes of a window that the filter lets through. *ret is what `fn` returned. */
@@ -166,8 +187,16 @@ static int each_process_of(struct process_walk *walk, const struct store_window 
 
 		for (int i = 0; i < LABEL_N; i++)
 			p.labels[i] = text(walk->q, P_LABELS + i);
-		if (process_filter_matches(walk->filter, p.pid, p.comm, p.labels))
+		if (sqlite3_column_type(walk->q, P_MEMBERS) != SQLITE_NULL) {
+			struct shared_row row = {walk, w, p, fn, ctx};
+
+			rc = process_row_members(sqlite3_column_blob(walk->q, P_MEMBERS), sqlite3_column_bytes(walk->q, P_MEMBERS),
+						 visit_member, &row, ret);
+			if (rc)
+				return rc;
+		} else if (process_filter_matches(walk->filter, p.pid, p.comm, p.labels)) {
 			*ret = fn(ctx, w, &p);
+		}
 	}
 	return *ret || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }

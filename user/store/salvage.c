@@ -125,7 +125,7 @@ static int copy_window(sqlite3 *from, sqlite3 *to, int64_t id)
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM labels WHERE id IN (SELECT labels FROM processes WHERE window = ?)",
 				 "INSERT OR IGNORE INTO labels VALUES(" LABEL_VALUES ")", id, &rest);
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM processes WHERE window = ?",
-				 "INSERT INTO processes VALUES(?, ?, ?, ?, ?, ?, ?)", id, &rest);
+				 "INSERT INTO processes VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", id, &rest);
 	rc = rc ? rc : copy_rows(from, to, "SELECT * FROM profiles WHERE window = ?", "INSERT INTO profiles VALUES(?, ?)", id, &profiles);
 	return rc ? rc : windows && profiles ? SQLITE_OK : SQLITE_CORRUPT;
 }

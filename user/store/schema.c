@@ -28,7 +28,7 @@ const char schema_sql[] =
 	"CREATE INDEX labels_exe ON labels(exe, cgroup);"
 	"CREATE TABLE processes(window INTEGER NOT NULL REFERENCES windows, n INTEGER NOT NULL, pid INTEGER NOT NULL,"
 	" identity INTEGER NOT NULL, comm TEXT NOT NULL, labels INTEGER NOT NULL REFERENCES labels,"
-	" samples INTEGER NOT NULL, PRIMARY KEY(window, n)) WITHOUT ROWID;"
+	" samples INTEGER NOT NULL, processes INTEGER NOT NULL, members BLOB, PRIMARY KEY(window, n)) WITHOUT ROWID;"
 	"CREATE TABLE profiles(window INTEGER PRIMARY KEY REFERENCES windows, bytes BLOB NOT NULL);"
 	"CREATE VIEW window_list AS SELECT w.id, level, parts, datetime(start_ns / 1000000000, 'unixepoch', 'localtime') AS start,"
 	" datetime(end_ns / 1000000000, 'unixepoch', 'localtime') AS end, covered_ns / 1e9 AS covered_seconds, host, boot_id,"
@@ -39,5 +39,5 @@ const char schema_sql[] =
 #define X(id, name, text) " l." name ","
 	PROFILE_LABELS(X)
 #undef X
-	" samples, samples * w.period_ns / 1e9 AS cpu_seconds"
+	" samples, samples * w.period_ns / 1e9 AS cpu_seconds, processes"
 	" FROM processes AS p JOIN windows AS w ON w.id = p.window JOIN labels AS l ON l.id = p.labels;";

@@ -18,7 +18,8 @@
  *   expected, idle, filtered, recorded, lost   sampling periods; expected = idle + filtered + recorded + lost, always
  *   dictionary  -> dictionaries: what its profile is encoded with; 0: nothing, as merged windows are
  * losses        the lost periods of a window by reason (the names of the accounting line)
- * processes     one row per process that had samples in a window
+ * processes     one row per process that had samples in a window. Those of less than half a CPU second share one with all
+ *               others like them: processes says how many they are, members which, pid and identity are 0 then (process_rows.h)
  *   pid         0: several short-lived processes of equal comm and labels, put together when windows were merged
  *   identity    tells processes apart that had the same pid one after another: process_identity()
  *   labels      -> labels: exe, cgroup, unit, container, container_name, pod, namespace; '' where it has none

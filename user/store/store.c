@@ -20,7 +20,7 @@ const struct store_limits store_default_limits = {
 	.max_age_ns = 30 * 24 * HOUR_NS,
 	.max_bytes = 1ull << 30,
 	.min_free_bytes = 256ull << 20,
-	.merge_10m_after_ns = 24 * HOUR_NS,
+	.merge_10m_after_ns = 2 * HOUR_NS,
 	.merge_1h_after_ns = 7 * 24 * HOUR_NS,
 };
 

@@ -55,7 +55,7 @@ struct store_limits {
 	uint64_t merge_10m_after_ns; /* windows become windows of 10 minutes when they are that old */
 	uint64_t merge_1h_after_ns;  /* and windows of an hour */
 };
-/* 30 days, 1 GiB, 256 MiB free, 10 minutes after 24 hours, hours after 7 days. */
+/* 30 days, 1 GiB, 256 MiB free, 10 minutes after 2 hours, hours after 7 days. */
 extern const struct store_limits store_default_limits;
 
 /*

@@ -15,16 +15,18 @@
  *   strings:    n, number of addresses, n lengths, then the bytes of all (no NUL in them). String 0 is always "", and is not
  *               in the block
  *   images:     n, n paths, n build ids (strings). Image 0 is none, and is not in the block
- *   locations:  n, n images, n offsets (signed, difference to the one before), n source files (likewise), n lines (likewise; 0:
- *               unknown). Location 0 likewise
+ *   locations:  n, n images; 8 columns of n bytes: the offsets, highest byte first; n source files (signed, difference to the one
+ *               before), n lines (likewise; 0: unknown). Location 0 likewise
  *   addresses:  the strings that follow: names of code that has no symbol, "[" prefix "+0x" number in hexadecimal "]". The
  *               prefixes (strings above), a location of each (signed, difference to the one before), how much more than the
  *               location's offset the number is (likewise)
  *   frames:     n, n names (signed, difference to the one before), n binaries, n kinds
- *   nodes:      n, n differences to the parent (above 0), n frames (signed, difference to the one before), n locations
- *               (likewise). Node 0 likewise
+ *   nodes:      n; n parents: how many steps up from the node before, or, when that is no less than the number of nodes that its
+ *               stack has in this block, by how much the node of the dictionary is further on than the one that the stack was
+ *               below; n frames: codes of a predictor, the context is the frame of the parent + 1; n locations: likewise, the
+ *               context is the frame. Both predictors have learned the nodes of the dictionary. Node 0 likewise
  *   processes:  n, n pids (signed, difference), n identities (signed, difference), n comms, then n of each label
- *   threads:    n, n processes, n tids (signed, difference to the process's pid), n comms
+ *   threads:    n, n processes (signed, difference), n tids (signed, difference to the process's pid), n comms (to its comm)
  *   measurement: start, end, period, event, command (strings), expected, idle, filtered, recorded, number of reasons, then
  *               reason (string, its name in the accounting line), count
  *   samples:    n, n threads (difference; ascending), n nodes (signed; difference to the one before), n counts - 1

@@ -135,14 +135,13 @@ static void learn_samples(struct window_encoder *e, const struct profile *p, map
 static void count_window(struct window_encoder *e, const struct selection *s)
 {
 	for (uint32_t i = 1; i < e->known->nodes.n; i++) {
-		if (s->id[NODES][i] == UNMAPPED || !s->id[NODES][i])
+		if (!s->nodes[i])
 			continue;
 		e->repeated += i >= e->from_dictionary[NODES] && e->node_windows.v[i];
 		e->kept += ++e->node_windows.v[i] == 2;
 	}
 	for (uint32_t i = 0; i < e->known->threads.n; i++)
-		if (s->id[THREADS][i] && s->id[THREADS][i] != UNMAPPED)
-			e->thread_windows.v[i]++;
+		e->thread_windows.v[i] += s->threads[i];
 }
 
 int window_encode(struct window_encoder *e, const struct profile *p, struct buf *out)
@@ -154,12 +153,12 @@ int window_encode(struct window_encoder *e, const struct profile *p, struct buf 
 
 	learn_samples(e, p, &samples);
 	know_measurement(e->known, p);
-	selection_init(&s, e->known);
+	selection_init(&s, e->known, e->from_dictionary);
 	for (size_t i = 0; i < samples.n; i++) {
-		want_thread(&s, samples.v[i].thread);
-		want_node(&s, samples.v[i].node);
+		selection_reach_thread(&s, samples.v[i].thread);
+		selection_reach_node(&s, samples.v[i].node);
 	}
-	want_measurement(&s, p);
+	selection_number(&s, p);
 	count_window(e, &s);
 	put_elements(&raw, &s, e->from_dictionary, false);
 	put_measurement(&raw, &s, p);
@@ -185,17 +184,18 @@ int window_encoder_dictionary(struct window_encoder *e, const struct profile *p,
 	int ret;
 
 	learn_samples(e, p, &samples);
-	selection_init(&s, e->known);
+	selection_init(&s, e->known, no_dictionary);
 	for (size_t i = 0; i < samples.n; i++) {
-		want_thread(&s, samples.v[i].thread);
-		want_node(&s, samples.v[i].node);
+		selection_reach_thread(&s, samples.v[i].thread);
+		selection_reach_node(&s, samples.v[i].node);
 	}
 	for (uint32_t i = 1; i < e->known->nodes.n; i++)
 		if (e->node_windows.v[i] >= 2)
-			want_node(&s, i);
+			selection_reach_node(&s, i);
 	for (uint32_t i = 0; i < e->known->threads.n; i++)
 		if (e->thread_windows.v[i] >= 2)
-			want_thread(&s, i);
+			selection_reach_thread(&s, i);
+	selection_number(&s, NULL);
 	put_elements(&raw, &s, no_dictionary, true);
 	ret = window_pack(&raw, out);
 	selection_free(&s);

@@ -7,7 +7,7 @@
 
 #define WINDOW_VERSION 2
 #define IS_DICTIONARY 1
-#define MAX_RAW (128u << 20) /* of one block: far above what a machine samples in an hour, far below what hurts */
+#define MAX_RAW (32u << 20) /* of one block: far above what a machine samples in an hour, far below what hurts */
 
 /* The kinds of elements, in their order in a block. */
 enum { STRINGS, IMAGES, LOCATIONS, FRAMES, NODES, PROCESSES, THREADS, KINDS };

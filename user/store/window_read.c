@@ -3,6 +3,8 @@
 #include "store/window_format.h"
 
 #include "profile/remap.h"
+#include "store/predictor.h"
+#include "store/varint.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -64,40 +66,6 @@ static void elements_begin(struct elements *e, const struct elements *known)
 	if (known->bare.threads.n)
 		COPY(&e->bare.threads, &known->bare.threads);
 }
-struct reader {
-	const unsigned char *p, *end;
-	bool bad;
-};
-
-static uint64_t read_varint(struct reader *r)
-{
-	uint64_t v = 0;
-
-	for (int shift = 0; shift < 64 && r->p < r->end; shift += 7) {
-		unsigned char b = *r->p++;
-
-		if (shift == 63 && b > 1)
-			break;
-		v |= (uint64_t)(b & 0x7f) << shift;
-		if (b < 0x80)
-			return v;
-	}
-	r->bad = true;
-	r->p = r->end;
-	return 0;
-}
-
-static uint64_t unzigzag(uint64_t v)
-{
-	return (v >> 1) ^ -(v & 1);
-}
-
-/* The difference to the number before. Arithmetic is modulo 2^64. */
-static uint64_t read_next(struct reader *r, uint64_t before)
-{
-	return before + unzigzag(read_varint(r));
-}
-
 /* A number below `limit`. */
 static uint32_t read_below(struct reader *r, uint64_t limit)
 {
@@ -210,8 +178,9 @@ static void read_locations(struct reader *r, struct elements *e)
 
 	for (size_t i = 0; i < n; i++)
 		v[i].image = read_below(r, e->bare.images.n);
-	for (size_t i = 0; i < n; i++)
-		v[i].offset = read_next(r, i ? v[i - 1].offset : 0);
+	for (size_t byte = 0; byte < 8; byte++)
+		for (size_t i = 0; i < n; i++)
+			v[i].offset = v[i].offset << 8 | read_byte(r);
 	for (size_t i = 0; i < n; i++)
 		v[i].file = read_next_below(r, i ? v[i - 1].file : 0, e->texts.n);
 	for (size_t i = 0; i < n; i++)
@@ -233,22 +202,67 @@ static void read_frames(struct reader *r, struct elements *e)
 		v[i].kind = read_below(r, FRAME_NOTE + 1);
 }
 
-static void read_nodes(struct reader *r, struct elements *e)
+/* A node is below the one before or a node above that; or below a node of the dictionary, which come in ascending order. */
+static void read_parents(struct reader *r, struct elements *e, uint32_t known)
 {
-	size_t n = read_count(r, e->bare.nodes.n);
-	uint32_t id = e->bare.nodes.n;
-	struct profile_node *v = VEC_GROW(&e->bare.nodes, n);
+	struct profile_node *v = e->bare.nodes.v;
+	uint32_t top = 0, depth = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		uint32_t up = read_below(r, id + i + 1);
+	for (uint32_t id = known; id < e->bare.nodes.n; id++) {
+		uint64_t up = read_varint(r);
 
-		r->bad |= !up;
-		v[i].parent = id + i - up;
+		if (up < depth) {
+			depth = depth - up + 1;
+			for (v[id].parent = id - 1; up; up--)
+				v[id].parent = v[v[id].parent].parent;
+			continue;
+		}
+		if (up - depth >= known - top)
+			r->bad = true;
+		else
+			top += up - depth;
+		v[id].parent = top;
+		depth = 1;
 	}
-	for (size_t i = 0; i < n; i++)
-		v[i].frame = read_next_below(r, i ? v[i - 1].frame : 0, e->bare.frames.n);
-	for (size_t i = 0; i < n; i++)
-		v[i].location = read_next_below(r, i ? v[i - 1].location : 0, e->bare.locations.n);
+}
+
+static uint32_t read_predicted(struct reader *r, struct predictor *p, uint32_t context, uint32_t limit)
+{
+	uint32_t number = 0;
+
+	if (!r->bad && !predictor_number(p, context, read_varint(r), limit, &number))
+		r->bad = true;
+	return number;
+}
+
+static uint32_t caller_of(const struct profile *bare, const struct profile_node *n)
+{
+	return n->parent ? bare->nodes.v[n->parent].frame + 1 : 0;
+}
+
+static void read_nodes(struct reader *r, struct elements *e, const uint32_t known[KINDS])
+{
+	struct profile *bare = &e->bare;
+	uint32_t first = bare->nodes.n;
+	struct predictor callees, places;
+	size_t n = read_count(r, first);
+
+	VEC_GROW(&bare->nodes, n);
+	predictor_init(&callees, bare->frames.n + 1, known[FRAMES]);
+	predictor_init(&places, bare->frames.n, known[LOCATIONS] ? known[LOCATIONS] : 1);
+	for (uint32_t id = 1; id < first; id++) {
+		const struct profile_node *x = &bare->nodes.v[id];
+
+		predictor_learn(&callees, caller_of(bare, x), x->frame);
+		predictor_learn(&places, x->frame, x->location);
+	}
+	read_parents(r, e, first);
+	for (uint32_t id = first; id < bare->nodes.n; id++)
+		bare->nodes.v[id].frame = read_predicted(r, &callees, caller_of(bare, &bare->nodes.v[id]), bare->frames.n);
+	for (uint32_t id = first; id < bare->nodes.n && !r->bad; id++)
+		bare->nodes.v[id].location = read_predicted(r, &places, bare->nodes.v[id].frame, bare->locations.n);
+	predictor_free(&callees);
+	predictor_free(&places);
 }
 
 static void read_processes(struct reader *r, struct elements *e)
@@ -273,11 +287,11 @@ static void read_threads(struct reader *r, struct elements *e)
 	struct profile_thread *v = VEC_GROW(&e->bare.threads, n);
 
 	for (size_t i = 0; i < n; i++)
-		v[i].process = read_below(r, e->bare.processes.n);
+		v[i].process = read_next_below(r, i ? v[i - 1].process : 0, e->bare.processes.n);
 	for (size_t i = 0; i < n && !r->bad; i++)
 		v[i].tid = read_id_number(r, e->bare.processes.v[v[i].process].pid);
-	for (size_t i = 0; i < n; i++)
-		v[i].comm = read_below(r, e->texts.n);
+	for (size_t i = 0; i < n && !r->bad; i++)
+		v[i].comm = read_next_below(r, e->bare.processes.v[v[i].process].comm, e->texts.n);
 }
 
 /* A reason that this version does not know is still a loss. */
@@ -364,7 +378,7 @@ static int read_block(const void *bytes, size_t n, const struct elements *known,
 		read_locations(&r, e);
 		read_addresses(&r, e, addresses);
 		read_frames(&r, e);
-		read_nodes(&r, e);
+		read_nodes(&r, e, have);
 		read_processes(&r, e);
 		read_threads(&r, e);
 		if (p) {

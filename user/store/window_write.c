@@ -2,6 +2,8 @@
 #include "store/window_write.h"
 
 #include "profile/remap.h"
+#include "store/predictor.h"
+#include "store/varint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -23,28 +25,13 @@ static void known_counts(const struct profile *k, uint32_t n[KINDS])
 	n[THREADS] = k->threads.n;
 }
 
-static void put_varint(struct buf *out, uint64_t v)
-{
-	for (; v >= 0x80; v >>= 7)
-		buf_putc(out, (char)(v | 0x80));
-	buf_putc(out, (char)v);
-}
-
-/* The difference to the number before, zigzag coded. */
-static void put_next(struct buf *out, uint64_t v, uint64_t before)
-{
-	uint64_t d = v - before;
-
-	put_varint(out, (d << 1) ^ -(d >> 63));
-}
-
-/* Is the text "[" prefix "+0x" number "]", exactly as it would be printed? */
+/* Is the text "[" prefix "+0x" number "]", exactly as it would be printed? A prefix that might be such a text itself is refused. */
 static bool split_address(const char *text, size_t *ret_prefix, uint64_t *ret_number)
 {
 	size_t n = strlen(text), at;
 	uint64_t number = 0;
 
-	if (n < sizeof("[+0x0]") - 1 || text[0] != '[' || text[n - 1] != ']')
+	if (n < sizeof("[+0x0]") - 1 || text[0] != '[' || text[1] == '[' || text[n - 1] != ']')
 		return false;
 	for (at = n - 2; at > 3 && strchr("0123456789abcdef", text[at]); at--)
 		;
@@ -81,177 +68,221 @@ void know_prefix(struct profile *known, uint32_t string)
 	prefix_of(known->strings, string, &number);
 }
 
-void want_string(struct selection *s, uint32_t id)
-{
-	uint64_t number;
-
-	if (s->id[STRINGS][id])
-		return;
-	s->id[STRINGS][id] = 1;
-	s->id[STRINGS][prefix_of(s->known->strings, id, &number)] = 1;
-}
-
-static void want_location(struct selection *s, uint32_t id)
-{
-	const struct profile *k = s->known;
-	uint32_t image = k->locations.v[id].image;
-
-	s->id[LOCATIONS][id] = 1;
-	s->id[IMAGES][image] = 1;
-	want_string(s, k->images.v[image].path);
-	want_string(s, k->images.v[image].build_id);
-	want_string(s, k->locations.v[id].file);
-}
-
-void want_node(struct selection *s, uint32_t id)
-{
-	const struct profile *k = s->known;
-
-	for (; id && !s->id[NODES][id]; id = k->nodes.v[id].parent) {
-		const struct profile_frame *f = &k->frames.v[k->nodes.v[id].frame];
-
-		s->id[NODES][id] = 1;
-		s->id[FRAMES][k->nodes.v[id].frame] = 1;
-		want_string(s, f->name);
-		want_string(s, f->binary);
-		want_location(s, k->nodes.v[id].location);
-	}
-}
-
-void want_thread(struct selection *s, uint32_t id)
-{
-	const struct profile_thread *t = &s->known->threads.v[id];
-	const struct profile_process *p = &s->known->processes.v[t->process];
-
-	if (s->id[THREADS][id])
-		return;
-	s->id[THREADS][id] = s->id[PROCESSES][t->process] = 1;
-	want_string(s, t->comm);
-	want_string(s, p->comm);
-	for (int i = 0; i < LABEL_N; i++)
-		want_string(s, p->labels[i]);
-}
-
-void selection_init(struct selection *s, struct profile *known)
+void selection_init(struct selection *s, struct profile *known, const uint32_t in_dictionary[KINDS])
 {
 	uint32_t n[KINDS];
 
 	known_counts(known, n);
 	*s = (struct selection){.known = known};
-	for (int i = 0; i < KINDS; i++)
-		s->id[i] = xcalloc(n[i] + 1, sizeof(*s->id[i]));
+	for (int i = 0; i < KINDS; i++) {
+		s->first[i] = in_dictionary[i] > nothing[i] ? in_dictionary[i] : nothing[i];
+		s->number[i] = xcalloc(n[i] + 1, sizeof(*s->number[i]));
+		for (uint32_t id = 0; id < n[i]; id++)
+			s->number[i][id] = id < s->first[i] ? id : UNMAPPED;
+	}
+	s->nodes = xcalloc(n[NODES] + 1, sizeof(*s->nodes));
+	s->threads = xcalloc(n[THREADS] + 1, sizeof(*s->threads));
 }
 
 void selection_free(struct selection *s)
 {
-	for (int i = 0; i < KINDS; i++)
-		free(s->id[i]);
-}
-
-/* Numbers what is wanted of a kind, from `next` on; what is in the dictionary (or always there) keeps its number. */
-static uint32_t number_kind(struct selection *s, int kind, uint32_t n, uint32_t next)
-{
-	for (uint32_t id = 0; id < n; id++) {
-		if (id < s->first[kind])
-			s->id[kind][id] = id;
-		else
-			s->id[kind][id] = s->id[kind][id] ? next++ : UNMAPPED;
-	}
-	return next;
-}
-
-/* Addresses come after all other strings. */
-static uint32_t number_strings(struct selection *s, uint32_t n, uint32_t next)
-{
-	const struct strings *pool = s->known->strings;
-	auto_free bool *address = xcalloc(n + 1, sizeof(*address));
-
-	for (uint32_t id = s->first[STRINGS]; id < n; id++) {
-		address[id] = s->id[STRINGS][id] && is_address(pool, id);
-		if (address[id])
-			s->id[STRINGS][id] = 0;
-		s->addresses += address[id];
-	}
-	next = number_kind(s, STRINGS, n, next);
-	for (uint32_t id = s->first[STRINGS]; id < n; id++)
-		if (address[id])
-			s->id[STRINGS][id] = next++;
-	return next;
-}
-
-static void number_elements(struct selection *s, const uint32_t in_dictionary[KINDS], uint32_t ret_new[KINDS])
-{
-	uint32_t n[KINDS];
-
-	known_counts(s->known, n);
 	for (int i = 0; i < KINDS; i++) {
-		s->first[i] = in_dictionary[i] > nothing[i] ? in_dictionary[i] : nothing[i];
-		ret_new[i] = (i == STRINGS ? number_strings(s, n[i], s->first[i]) : number_kind(s, i, n[i], s->first[i])) - s->first[i];
+		free(s->number[i]);
+		vec_free(&s->order[i]);
+	}
+	vec_free(&s->addresses);
+	free(s->nodes);
+	free(s->threads);
+}
+
+void selection_reach_node(struct selection *s, uint32_t id)
+{
+	for (; id && !s->nodes[id]; id = s->known->nodes.v[id].parent)
+		s->nodes[id] = true;
+}
+
+void selection_reach_thread(struct selection *s, uint32_t id)
+{
+	s->threads[id] = true;
+}
+
+/* The next number for an element; false when it has one. */
+static bool take(struct selection *s, int kind, uint32_t id)
+{
+	if (s->number[kind][id] != UNMAPPED)
+		return false;
+	s->number[kind][id] = s->first[kind] + s->order[kind].n;
+	*vec_push(&s->order[kind]) = id;
+	return true;
+}
+
+/* An address gets its number when all other strings have theirs. */
+static void take_string(struct selection *s, uint32_t id)
+{
+	const struct strings *pool = s->known->strings;
+
+	if (s->number[STRINGS][id] != UNMAPPED)
+		return;
+	if (!is_address(pool, id)) {
+		take(s, STRINGS, id);
+		return;
+	}
+	s->number[STRINGS][id] = 0;
+	*vec_push(&s->addresses) = id;
+	take_string(s, prefix_of(s->known->strings, id, &(uint64_t){0}));
+}
+
+static void take_location(struct selection *s, uint32_t id)
+{
+	const struct profile_location *l = &s->known->locations.v[id];
+
+	if (!take(s, LOCATIONS, id))
+		return;
+	take_string(s, l->file);
+	if (take(s, IMAGES, l->image)) {
+		take_string(s, s->known->images.v[l->image].path);
+		take_string(s, s->known->images.v[l->image].build_id);
 	}
 }
 
-/* One column: `value` of every new element of a kind, with `x` its place in the array. */
-#define COLUMN(out, s, kind, array, put)                                                                               \
-	for (uint32_t id = (s)->first[kind]; id < (array).n; id++) {                                                   \
-		__typeof__((array).v) x = &(array).v[id];                                                              \
-		if ((s)->id[kind][id] != UNMAPPED) {                                                                   \
-			put;                                                                                           \
-		}                                                                                                      \
-		(void)x;                                                                                               \
-	}
-
-static void put_strings(struct buf *out, const struct selection *s, uint32_t n)
+static void take_node(struct selection *s, uint32_t id)
 {
-	const struct strings *pool = s->known->strings;
-	uint32_t plain = n - s->addresses, end = s->first[STRINGS] + plain;
+	const struct profile_node *n = &s->known->nodes.v[id];
+	const struct profile_frame *f = &s->known->frames.v[n->frame];
 
-	put_varint(out, plain);
-	put_varint(out, s->addresses);
-	for (int bytes = 0; bytes < 2; bytes++) {
-		for (uint32_t id = s->first[STRINGS]; id < strings_count(pool); id++) {
-			const char *text = strings_get(pool, id);
+	take(s, NODES, id);
+	if (take(s, FRAMES, n->frame)) {
+		take_string(s, f->name);
+		take_string(s, f->binary);
+	}
+	take_location(s, n->location);
+}
 
-			if (s->id[STRINGS][id] >= end) /* an address, or not wanted */
+/* New nodes by the node of the dictionary that they are below, each before its children: neighbours are near in the tree. */
+static void take_nodes(struct selection *s)
+{
+	const struct profile *k = s->known;
+	auto_free uint32_t *child = xcalloc(k->nodes.n, sizeof(*child)), *sibling = xcalloc(k->nodes.n, sizeof(*sibling));
+
+	for (uint32_t id = k->nodes.n; id-- > s->first[NODES];) {
+		uint32_t parent = k->nodes.v[id].parent;
+
+		if (!s->nodes[id])
+			continue;
+		sibling[id] = child[parent];
+		child[parent] = id;
+	}
+	for (uint32_t top = 0; top < s->first[NODES]; top++) {
+		for (uint32_t id = child[top]; id && id != top;) {
+			take_node(s, id);
+			if (child[id]) {
+				id = child[id];
 				continue;
-			if (bytes)
-				buf_puts(out, text);
-			else
-				put_varint(out, strlen(text));
+			}
+			while (id != top && !sibling[id])
+				id = k->nodes.v[id].parent;
+			id = id == top ? top : sibling[id];
 		}
 	}
 }
 
-/* For every address the location of a frame that has it as name: the number is near its offset. 0: none. */
-static uint32_t *locate_addresses(const struct selection *s)
+static void take_thread(struct selection *s, uint32_t id)
+{
+	const struct profile_thread *t = &s->known->threads.v[id];
+	const struct profile_process *p = &s->known->processes.v[t->process];
+
+	if (!take(s, THREADS, id))
+		return;
+	take_string(s, t->comm);
+	if (!take(s, PROCESSES, t->process))
+		return;
+	take_string(s, p->comm);
+	for (int i = 0; i < LABEL_N; i++)
+		take_string(s, p->labels[i]);
+}
+
+/* The strings of the measurement are elements like others. */
+void know_measurement(struct profile *known, const struct profile *p)
+{
+	strings_add(known->strings, p->event ? p->event : "");
+	strings_add(known->strings, p->command ? p->command : "");
+	for (int i = 0; i < LOST_N; i++)
+		if (p->accounting.lost[i])
+			strings_add(known->strings, lost_reason_name(i));
+}
+
+static void take_measurement(struct selection *s, const struct profile *p)
+{
+	struct strings *pool = s->known->strings;
+
+	take_string(s, strings_add(pool, p->event ? p->event : ""));
+	take_string(s, strings_add(pool, p->command ? p->command : ""));
+	for (int i = 0; i < LOST_N; i++)
+		if (p->accounting.lost[i])
+			take_string(s, strings_add(pool, lost_reason_name(i)));
+}
+
+void selection_number(struct selection *s, const struct profile *measured)
+{
+	take_nodes(s);
+	for (uint32_t id = 0; id < s->known->threads.n; id++)
+		if (s->threads[id])
+			take_thread(s, id);
+	if (measured)
+		take_measurement(s, measured);
+	for (size_t i = 0; i < s->addresses.n; i++)
+		s->number[STRINGS][s->addresses.v[i]] = s->first[STRINGS] + s->order[STRINGS].n + i;
+}
+
+/* One column: `value` of every new element of a kind, with `x` its place in the array. */
+#define COLUMN(out, s, kind, array, put)                                                                               \
+	for (size_t i = 0; i < (s)->order[kind].n; i++) {                                                              \
+		const __typeof__((array).v[0]) *x = &(array).v[(s)->order[kind].v[i]];                                 \
+		put;                                                                                                   \
+	}
+
+static void put_strings(struct buf *out, const struct selection *s)
+{
+	const struct strings *pool = s->known->strings;
+
+	put_varint(out, s->order[STRINGS].n);
+	put_varint(out, s->addresses.n);
+	for (size_t i = 0; i < s->order[STRINGS].n; i++)
+		put_varint(out, strlen(strings_get(pool, s->order[STRINGS].v[i])));
+	for (size_t i = 0; i < s->order[STRINGS].n; i++)
+		buf_puts(out, strings_get(pool, s->order[STRINGS].v[i]));
+}
+
+/* By string of `known`, the location of a frame that has it as name: the number of an address is near its offset. 0: none. */
+static uint32_t *locate_names(const struct selection *s)
 {
 	const struct profile *k = s->known;
 	uint32_t *locations = xcalloc(strings_count(k->strings), sizeof(*locations));
 
-	for (uint32_t id = s->first[NODES]; id < k->nodes.n; id++)
-		if (s->id[NODES][id] != UNMAPPED && !locations[k->frames.v[k->nodes.v[id].frame].name])
-			locations[k->frames.v[k->nodes.v[id].frame].name] = k->nodes.v[id].location;
+	for (size_t i = s->order[NODES].n; i--;) {
+		const struct profile_node *n = &k->nodes.v[s->order[NODES].v[i]];
+
+		locations[k->frames.v[n->frame].name] = n->location;
+	}
 	return locations;
 }
 
-static void put_addresses(struct buf *out, const struct selection *s, uint32_t n)
+static void put_addresses(struct buf *out, const struct selection *s)
 {
 	const struct profile *k = s->known;
-	auto_free uint32_t *locations = locate_addresses(s);
-	uint32_t begin = s->first[STRINGS] + n - s->addresses, before = 0;
+	auto_free uint32_t *locations = locate_names(s);
+	uint32_t before = 0;
 	uint64_t number, more = 0;
 
 	for (int column = 0; column < 3; column++) {
-		for (uint32_t id = s->first[STRINGS]; id < strings_count(k->strings); id++) {
-			uint32_t prefix, location = locations[id];
+		for (size_t i = 0; i < s->addresses.n; i++) {
+			uint32_t id = s->addresses.v[i], location = locations[id], prefix = prefix_of(k->strings, id, &number);
 
-			if (s->id[STRINGS][id] < begin || s->id[STRINGS][id] == UNMAPPED)
-				continue;
-			prefix = prefix_of(k->strings, id, &number);
 			if (column == 0) {
-				put_varint(out, s->id[STRINGS][prefix]);
+				put_varint(out, s->number[STRINGS][prefix]);
 			} else if (column == 1) {
-				put_next(out, s->id[LOCATIONS][location], before);
-				before = s->id[LOCATIONS][location];
+				put_next(out, s->number[LOCATIONS][location], before);
+				before = s->number[LOCATIONS][location];
 			} else {
 				put_next(out, number - k->locations.v[location].offset, more);
 				more = number - k->locations.v[location].offset;
@@ -260,73 +291,115 @@ static void put_addresses(struct buf *out, const struct selection *s, uint32_t n
 	}
 }
 
-static void put_files(struct buf *out, const struct selection *s, const uint32_t n[KINDS])
+static void put_files(struct buf *out, const struct selection *s)
 {
 	const struct profile *k = s->known;
 	uint64_t before = 0;
 
-	put_varint(out, n[IMAGES]);
-	COLUMN(out, s, IMAGES, k->images, put_varint(out, s->id[STRINGS][x->path]));
-	COLUMN(out, s, IMAGES, k->images, put_varint(out, s->id[STRINGS][x->build_id]));
-	put_varint(out, n[LOCATIONS]);
-	COLUMN(out, s, LOCATIONS, k->locations, put_varint(out, s->id[IMAGES][x->image]));
-	COLUMN(out, s, LOCATIONS, k->locations, put_next(out, x->offset, before); before = x->offset);
-	before = 0;
-	COLUMN(out, s, LOCATIONS, k->locations, put_next(out, s->id[STRINGS][x->file], before); before = s->id[STRINGS][x->file]);
+	put_varint(out, s->order[IMAGES].n);
+	COLUMN(out, s, IMAGES, k->images, put_varint(out, s->number[STRINGS][x->path]));
+	COLUMN(out, s, IMAGES, k->images, put_varint(out, s->number[STRINGS][x->build_id]));
+	put_varint(out, s->order[LOCATIONS].n);
+	COLUMN(out, s, LOCATIONS, k->locations, put_varint(out, s->number[IMAGES][x->image]));
+	for (int byte = 7; byte >= 0; byte--)
+		COLUMN(out, s, LOCATIONS, k->locations, buf_putc(out, (char)(x->offset >> 8 * byte)));
+	COLUMN(out, s, LOCATIONS, k->locations, put_next(out, s->number[STRINGS][x->file], before); before = s->number[STRINGS][x->file]);
 	before = 0;
 	COLUMN(out, s, LOCATIONS, k->locations, put_next(out, x->line, before); before = x->line);
 }
 
-static void put_stacks(struct buf *out, const struct selection *s, const uint32_t n[KINDS])
+static void put_frames(struct buf *out, const struct selection *s)
 {
 	const struct profile *k = s->known;
 	uint32_t before = 0;
 
-	put_varint(out, n[FRAMES]);
-	COLUMN(out, s, FRAMES, k->frames, put_next(out, s->id[STRINGS][x->name], before); before = s->id[STRINGS][x->name]);
-	before = 0;
-	COLUMN(out, s, FRAMES, k->frames, put_varint(out, s->id[STRINGS][x->binary]));
+	put_varint(out, s->order[FRAMES].n);
+	COLUMN(out, s, FRAMES, k->frames, put_next(out, s->number[STRINGS][x->name], before); before = s->number[STRINGS][x->name]);
+	COLUMN(out, s, FRAMES, k->frames, put_varint(out, s->number[STRINGS][x->binary]));
 	COLUMN(out, s, FRAMES, k->frames, put_varint(out, x->kind));
-	put_varint(out, n[NODES]);
-	COLUMN(out, s, NODES, k->nodes, put_varint(out, s->id[NODES][id] - s->id[NODES][x->parent]));
-	COLUMN(out, s, NODES, k->nodes, put_next(out, s->id[FRAMES][x->frame], before); before = s->id[FRAMES][x->frame]);
-	before = 0;
-	COLUMN(out, s, NODES, k->nodes, put_next(out, s->id[LOCATIONS][x->location], before);
-	       before = s->id[LOCATIONS][x->location]);
 }
 
-static void put_processes(struct buf *out, const struct selection *s, const uint32_t n[KINDS])
+/* How many steps up from the node before the parent is; below a new top: more than there are, by how much it is further on. */
+static void put_parents(struct buf *out, const struct selection *s)
+{
+	const struct profile_node *nodes = s->known->nodes.v;
+	uint32_t top = 0, depth = 0, before = 0;
+
+	for (size_t i = 0; i < s->order[NODES].n; i++) {
+		uint32_t id = s->order[NODES].v[i], parent = nodes[id].parent, up = 0;
+
+		if (parent < s->first[NODES]) {
+			put_varint(out, depth + (parent - top));
+			top = parent;
+			depth = 1;
+		} else {
+			for (; before != parent; before = nodes[before].parent)
+				up++;
+			put_varint(out, up);
+			depth -= up;
+			depth++;
+		}
+		before = id;
+	}
+}
+
+static void put_nodes(struct buf *out, const struct selection *s)
+{
+	const struct profile *k = s->known;
+	size_t frames = s->first[FRAMES] + s->order[FRAMES].n;
+	struct predictor callees, places;
+
+	predictor_init(&callees, frames + 1, s->first[FRAMES]);
+	predictor_init(&places, frames, s->first[LOCATIONS]);
+	for (uint32_t id = 1; id < s->first[NODES]; id++) {
+		const struct profile_node *n = &k->nodes.v[id];
+
+		predictor_learn(&callees, n->parent ? k->nodes.v[n->parent].frame + 1 : 0, n->frame);
+		predictor_learn(&places, n->frame, n->location);
+	}
+	put_varint(out, s->order[NODES].n);
+	put_parents(out, s);
+	COLUMN(out, s, NODES, k->nodes, uint32_t caller = x->parent ? s->number[FRAMES][k->nodes.v[x->parent].frame] + 1 : 0;
+	       put_varint(out, predictor_code(&callees, caller, s->number[FRAMES][x->frame])));
+	COLUMN(out, s, NODES, k->nodes,
+	       put_varint(out, predictor_code(&places, s->number[FRAMES][x->frame], s->number[LOCATIONS][x->location])));
+	predictor_free(&callees);
+	predictor_free(&places);
+}
+
+static void put_processes(struct buf *out, const struct selection *s)
 {
 	const struct profile *k = s->known;
 	uint64_t before = 0;
 
-	put_varint(out, n[PROCESSES]);
+	put_varint(out, s->order[PROCESSES].n);
 	COLUMN(out, s, PROCESSES, k->processes, put_next(out, (int64_t)x->pid, before); before = (int64_t)x->pid);
 	before = 0;
 	COLUMN(out, s, PROCESSES, k->processes, put_next(out, x->identity, before); before = x->identity);
-	COLUMN(out, s, PROCESSES, k->processes, put_varint(out, s->id[STRINGS][x->comm]));
-	for (int i = 0; i < LABEL_N; i++)
-		COLUMN(out, s, PROCESSES, k->processes, put_varint(out, s->id[STRINGS][x->labels[i]]));
-	put_varint(out, n[THREADS]);
-	COLUMN(out, s, THREADS, k->threads, put_varint(out, s->id[PROCESSES][x->process]));
+	COLUMN(out, s, PROCESSES, k->processes, put_varint(out, s->number[STRINGS][x->comm]));
+	for (int label = 0; label < LABEL_N; label++)
+		COLUMN(out, s, PROCESSES, k->processes, put_varint(out, s->number[STRINGS][x->labels[label]]));
+	before = 0;
+	put_varint(out, s->order[THREADS].n);
+	COLUMN(out, s, THREADS, k->threads, put_next(out, s->number[PROCESSES][x->process], before);
+	       before = s->number[PROCESSES][x->process]);
 	COLUMN(out, s, THREADS, k->threads, put_next(out, (int64_t)x->tid, (int64_t)k->processes.v[x->process].pid));
-	COLUMN(out, s, THREADS, k->threads, put_varint(out, s->id[STRINGS][x->comm]));
+	before = 0;
+	COLUMN(out, s, THREADS, k->threads, put_next(out, s->number[STRINGS][x->comm], s->number[STRINGS][k->processes.v[x->process].comm]));
 }
 
-void put_elements(struct buf *out, struct selection *s, const uint32_t in_dictionary[KINDS], bool is_dictionary)
+void put_elements(struct buf *out, const struct selection *s, const uint32_t in_dictionary[KINDS], bool is_dictionary)
 {
-	uint32_t n[KINDS];
-
-	number_elements(s, in_dictionary, n);
 	put_varint(out, WINDOW_VERSION);
 	put_varint(out, is_dictionary ? IS_DICTIONARY : 0);
 	for (int i = 0; i < KINDS; i++)
 		put_varint(out, in_dictionary[i]);
-	put_strings(out, s, n[STRINGS]);
-	put_files(out, s, n);
-	put_addresses(out, s, n[STRINGS]);
-	put_stacks(out, s, n);
-	put_processes(out, s, n);
+	put_strings(out, s);
+	put_files(out, s);
+	put_addresses(out, s);
+	put_frames(out, s);
+	put_nodes(out, s);
+	put_processes(out, s);
 }
 
 void put_measurement(struct buf *out, const struct selection *s, const struct profile *p)
@@ -338,8 +411,8 @@ void put_measurement(struct buf *out, const struct selection *s, const struct pr
 	put_varint(out, p->start_ns);
 	put_varint(out, p->end_ns);
 	put_varint(out, p->period_ns);
-	put_varint(out, s->id[STRINGS][strings_add(pool, p->event ? p->event : "")]);
-	put_varint(out, s->id[STRINGS][strings_add(pool, p->command ? p->command : "")]);
+	put_varint(out, s->number[STRINGS][strings_add(pool, p->event ? p->event : "")]);
+	put_varint(out, s->number[STRINGS][strings_add(pool, p->command ? p->command : "")]);
 	put_varint(out, a->expected);
 	put_varint(out, a->idle);
 	put_varint(out, a->filtered);
@@ -350,30 +423,9 @@ void put_measurement(struct buf *out, const struct selection *s, const struct pr
 	for (int i = 0; i < LOST_N; i++) {
 		if (!a->lost[i])
 			continue;
-		put_varint(out, s->id[STRINGS][strings_add(pool, lost_reason_name(i))]);
+		put_varint(out, s->number[STRINGS][strings_add(pool, lost_reason_name(i))]);
 		put_varint(out, a->lost[i]);
 	}
-}
-
-/* The strings of the measurement are elements like others; added before the selection is made, so that it has room. */
-void know_measurement(struct profile *known, const struct profile *p)
-{
-	strings_add(known->strings, p->event ? p->event : "");
-	strings_add(known->strings, p->command ? p->command : "");
-	for (int i = 0; i < LOST_N; i++)
-		if (p->accounting.lost[i])
-			strings_add(known->strings, lost_reason_name(i));
-}
-
-void want_measurement(struct selection *s, const struct profile *p)
-{
-	struct strings *pool = s->known->strings;
-
-	want_string(s, strings_add(pool, p->event ? p->event : ""));
-	want_string(s, strings_add(pool, p->command ? p->command : ""));
-	for (int i = 0; i < LOST_N; i++)
-		if (p->accounting.lost[i])
-			want_string(s, strings_add(pool, lost_reason_name(i)));
 }
 
 static int by_thread_and_node(const void *a, const void *b)
@@ -390,8 +442,8 @@ void put_samples(struct buf *out, const struct selection *s, mapped_samples *sam
 	uint32_t before = 0;
 
 	for (size_t i = 0; i < samples->n; i++) {
-		samples->v[i].thread = s->id[THREADS][samples->v[i].thread];
-		samples->v[i].node = s->id[NODES][samples->v[i].node];
+		samples->v[i].thread = s->number[THREADS][samples->v[i].thread];
+		samples->v[i].node = s->number[NODES][samples->v[i].node];
 	}
 	if (samples->n)
 		qsort(samples->v, samples->n, sizeof(*samples->v), by_thread_and_node);

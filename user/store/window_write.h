@@ -5,24 +5,28 @@
 
 #include "store/window_format.h"
 
-/* Elements of `known`: all that a block reaches, once they were asked for. */
+/*
+ * What a block has of the elements of `known`: first everything is reached that it needs, then selection_number() gives new elements
+ * their numbers. Those in the dictionary, and what is always there, keep the ids that they have in `known`.
+ */
 struct selection {
-	struct profile *known; /* the encoder's; strings are added to it only before the selection is made */
-	uint32_t *id[KINDS];   /* by id in `known`; 0 or 1 (wanted) until numbered, then the number in the block or UNMAPPED */
-	uint32_t first[KINDS];
-	uint32_t addresses; /* of the new strings: the last ones */
+	struct profile *known;
+	uint32_t first[KINDS];	       /* number of the first new element */
+	uint32_t *number[KINDS];       /* by id in `known`; UNMAPPED: not in the block */
+	VEC(uint32_t) order[KINDS];    /* ids of the new elements by number */
+	VEC(uint32_t) addresses;       /* likewise, of strings that are addresses: they come after the others */
+	bool *nodes, *threads;	       /* by id in `known`: reached, also of the dictionary */
 };
 
-void selection_init(struct selection *s, struct profile *known);
+/* in_dictionary: how many elements of each kind the dictionary has; all 0 without one. */
+void selection_init(struct selection *s, struct profile *known, const uint32_t in_dictionary[KINDS]);
 void selection_free(struct selection *s);
+void selection_reach_node(struct selection *s, uint32_t id); /* and all above it */
+void selection_reach_thread(struct selection *s, uint32_t id);
+/* `measured`: whose measurement is in the block, or NULL. know_measurement() came before selection_init(). */
+void selection_number(struct selection *s, const struct profile *measured);
 
-/* Each wants also what the element reaches. */
-void want_string(struct selection *s, uint32_t id);
-void want_node(struct selection *s, uint32_t id);
-void want_thread(struct selection *s, uint32_t id);
-void want_measurement(struct selection *s, const struct profile *p);
-
-/* Makes sure that `known` has the strings which want_measurement() and want_string() will need. */
+/* Makes sure that `known` has the strings that a measurement, or an address, is written with. */
 void know_measurement(struct profile *known, const struct profile *p);
 void know_prefix(struct profile *known, uint32_t string);
 
@@ -33,10 +37,10 @@ struct mapped_sample { /* ids of `known` */
 
 typedef VEC(struct mapped_sample) mapped_samples;
 
-/* The parts of a block in their order. Elements are numbered by the first; samples get these numbers and their order. */
-void put_elements(struct buf *out, struct selection *s, const uint32_t in_dictionary[KINDS], bool is_dictionary);
+/* The parts of a block in their order. */
+void put_elements(struct buf *out, const struct selection *s, const uint32_t in_dictionary[KINDS], bool is_dictionary);
 void put_measurement(struct buf *out, const struct selection *s, const struct profile *p);
-void put_samples(struct buf *out, const struct selection *s, mapped_samples *samples);
+void put_samples(struct buf *out, const struct selection *s, mapped_samples *samples); /* sorts them */
 /* Appends the compressed block to `out`. 0, -EFBIG or -ENOMEM. */
 int window_pack(const struct buf *raw, struct buf *out);
 
