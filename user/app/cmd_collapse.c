@@ -8,7 +8,6 @@
 #include "render/perf_script.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,26 +31,6 @@ static const char help[] =
 	"      --event-filter NAME   the same as --event\n"
 	"      --kernel, --jit, --all, --inline   accepted without effect: all of this is always told\n";
 
-enum { OPT_EVENT = 256, OPT_SAMPLES, OPT_PID, OPT_TID, OPT_ADDRS, OPT_NO_INLINE, OPT_NO_EFFECT };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"event", required_argument, NULL, OPT_EVENT},
-	{"event-filter", required_argument, NULL, OPT_EVENT},
-	{"samples", no_argument, NULL, OPT_SAMPLES},
-	{"pid", no_argument, NULL, OPT_PID},
-	{"tid", no_argument, NULL, OPT_TID},
-	{"addrs", no_argument, NULL, OPT_ADDRS},
-	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
-	{"kernel", no_argument, NULL, OPT_NO_EFFECT},
-	{"jit", no_argument, NULL, OPT_NO_EFFECT},
-	{"all", no_argument, NULL, OPT_NO_EFFECT},
-	{"inline", no_argument, NULL, OPT_NO_EFFECT},
-	VIEW_LONG_OPTIONS,
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
 struct collapse_options {
 	struct perf_script_options script;
 	struct view view;
@@ -59,62 +38,30 @@ struct collapse_options {
 	const char *input, *output; /* NULL: standard input, output */
 };
 
-static int take(struct collapse_options *o, int id, const char *arg)
-{
-	if (view_option_is(id))
-		return view_option_take(&o->patterns, id, arg);
-	switch (id) {
-	case 'o':
-		o->output = strcmp(arg, "-") ? arg : NULL;
-		break;
-	case OPT_EVENT:
-		o->script.event = arg;
-		break;
-	case OPT_SAMPLES:
-		o->script.each_is_one = true;
-		break;
-	case OPT_PID:
-		o->script.pids = true;
-		break;
-	case OPT_TID:
-		o->script.tids = true;
-		break;
-	case OPT_ADDRS:
-		o->script.addresses = true;
-		break;
-	case OPT_NO_INLINE:
-		o->view.no_inline = true;
-		break;
-	}
-	return 0;
-}
+#define TEXT(name, member) OPTION_TEXT(0, name, struct collapse_options, member)
+#define FLAG(name, member) OPTION_FLAG(0, name, struct collapse_options, member)
 
-/* Returns 0, or the exit status to end with. -1: help was asked for. */
+static const struct option_row rows[] = {
+	OPTION_TAKE('o', "output", struct collapse_options, output, option_stream, 0),
+	TEXT("event", script.event),
+	TEXT("event-filter", script.event),
+	FLAG("samples", script.each_is_one),
+	FLAG("pid", script.pids),
+	FLAG("tid", script.tids),
+	FLAG("addrs", script.addresses),
+	FLAG("no-inline", view.no_inline),
+	OPTION_IGNORED("kernel", false),
+	OPTION_IGNORED("jit", false),
+	OPTION_IGNORED("all", false),
+	OPTION_IGNORED("inline", false),
+	VIEW_OPTIONS(struct collapse_options, patterns),
+};
+
 static int parse(struct collapse_options *o, int argc, char **argv)
 {
-	int id, status = 0;
+	int first, status = options_parse(rows, ARRAY_SIZE(rows), o, "collapse", false, argc, argv, &first);
 
-	optind = 0; /* glibc: start over, argv is another one than main()'s */
-	opterr = 0;
-	while (!status && (id = getopt_long(argc, argv, ":o:h", long_options, NULL)) != -1) {
-		if (id == 'h')
-			return -1;
-		if (id == '?' || id == ':') {
-			log_error("%s '%s'; see 'profile help collapse'",
-				  id == ':' ? "a value is missing behind" : "there is no option", argv[optind - 1]);
-			return EXIT_USAGE;
-		}
-		status = take(o, id, optarg);
-	}
-	if (status)
-		return status;
-	if (argc - optind > 1) {
-		log_error("one file at a time: '%s' is one too many", argv[optind + 1]);
-		return EXIT_USAGE;
-	}
-	if (optind < argc && strcmp(argv[optind], "-"))
-		o->input = argv[optind];
-	return 0;
+	return status ? status : options_input(argc, argv, first, &o->input);
 }
 
 static void take_piece(void *reader, const char *bytes, size_t n)
@@ -176,9 +123,7 @@ static int cmd_collapse(int argc, char **argv)
 	int status = parse(&o, argc, argv);
 
 	o.view.patterns = o.patterns;
-	if (status < 0) {
-		status = fputs(help, stdout) < 0;
-	} else if (!status && collapse(&o, &err)) {
+	if (!status && collapse(&o, &err)) {
 		log_error("%s", err.text);
 		status = 1;
 	}

@@ -2,9 +2,9 @@
 /* profile daemon: the continuous agent, in the foreground. */
 #include "app/command.h"
 #include "app/daemon.h"
+#include "app/options.h"
 #include "base/log.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,84 +25,75 @@ static const char help[] =
 	"\n"
 	"Settings, by section: key, default, meaning (profiled.conf(5)):\n";
 
-/* An option that is a setting has its place in this list as value. */
-static const struct daemon_override settings_by_option[] = {
-	{"--state-dir", "state_dir", NULL},
-	{"--frequency", "frequency", NULL},
-	{"--window", "window", NULL},
-	{"--verbose", "log_level", "debug"},
+struct options {
+	struct daemon_options daemon;
+	bool check;
 };
 
-enum { OPT_CONFIG = 256, OPT_CHECK };
-
-static const struct option options[] = {
-	{"config", required_argument, NULL, OPT_CONFIG},
-	{"state-dir", required_argument, NULL, 0},
-	{"frequency", required_argument, NULL, 1},
-	{"window", required_argument, NULL, 2},
-	{"verbose", no_argument, NULL, 3},
-	{"check", no_argument, NULL, OPT_CHECK},
-	{NULL, 0, NULL, 0},
-};
-
-static void add_override(struct daemon_options *o, size_t which, const char *value)
+static int take_config(void *to, const char *value, int which)
 {
-	struct daemon_override v = settings_by_option[which];
+	struct daemon_options *o = to;
 
-	if (!v.value)
-		v.value = value;
-	*vec_push(&o->overrides) = v;
+	o->config_path = value;
+	o->config_wanted = true;
+	return 0;
 }
 
-static int parse(struct daemon_options *o, bool *check, int argc, char **argv)
+/* An option that is a setting: `which` is its place in the list. */
+static int take_setting(void *to, const char *value, int which)
 {
-	int c;
+	static const struct daemon_override by_option[] = {
+		{"--state-dir", "state_dir", NULL},
+		{"--frequency", "frequency", NULL},
+		{"--window", "window", NULL},
+		{"--verbose", "log_level", "debug"},
+	};
+	struct daemon_options *o = to;
+	struct daemon_override v = by_option[which];
 
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:v", options, NULL)) != -1) {
-		if (c == OPT_CONFIG) {
-			o->config_path = optarg;
-			o->config_wanted = true;
-		} else if (c == OPT_CHECK) {
-			*check = true;
-		} else if (c == 'v') {
-			add_override(o, 3, NULL);
-		} else if (c >= 0 && (size_t)c < sizeof(settings_by_option) / sizeof(settings_by_option[0])) {
-			add_override(o, c, optarg);
-		} else {
-			log_error(c == ':' ? "option '%s' wants a value; see 'profile help daemon'" :
-					     "unknown option '%s'; see 'profile help daemon'",
-				  argv[optind - 1]);
-			return EXIT_USAGE;
-		}
-	}
-	if (optind < argc) {
-		log_error("unknown argument '%s'; see 'profile help daemon'", argv[optind]);
-		return EXIT_USAGE;
-	}
+	if (value)
+		v.value = value;
+	*vec_push(&o->overrides) = v;
 	return 0;
+}
+
+static const struct option_row rows[] = {
+	OPTION_TAKE(0, "config", struct options, daemon, take_config, 0),
+	OPTION_TAKE(0, "state-dir", struct options, daemon, take_setting, 0),
+	OPTION_TAKE(0, "frequency", struct options, daemon, take_setting, 1),
+	OPTION_TAKE(0, "window", struct options, daemon, take_setting, 2),
+	OPTION_CALL('v', "verbose", struct options, daemon, take_setting, 3),
+	OPTION_FLAG(0, "check", struct options, check),
+};
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	int first, status = options_parse(rows, ARRAY_SIZE(rows), o, "daemon", true, argc, argv, &first);
+
+	if (status || first == argc)
+		return status;
+	log_error("unknown argument '%s'; see 'profile help daemon'", argv[first]);
+	return EXIT_USAGE;
 }
 
 static int run_daemon(int argc, char **argv)
 {
-	struct daemon_options o = {.config_path = CONFIG_PATH};
+	struct options o = {.daemon = {.config_path = CONFIG_PATH}};
 	struct error err = {0};
 	struct config config;
-	bool check = false;
 	int status;
 
 	log_for_journal(log_is_journal());
-	status = parse(&o, &check, argc, argv);
-	if (!status && daemon_load_config(&o, &config, &err))
+	status = parse(&o, argc, argv);
+	if (!status && daemon_load_config(&o.daemon, &config, &err))
 		status = EXIT_USAGE;
-	else if (!status && check)
+	else if (!status && o.check)
 		config_free(&config);
-	else if (!status && daemon_run(&o, &config, &err))
+	else if (!status && daemon_run(&o.daemon, &config, &err))
 		status = 1;
 	if (err.code)
 		log_error("%s", err.text);
-	vec_free(&o.overrides);
+	vec_free(&o.daemon.overrides);
 	return status;
 }
 

@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#include <getopt.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -29,89 +28,33 @@ static const char help[] =
 	"  -U, --user             only user frames\n"
 	"  -K, --kernel           only kernel frames\n"
 	"      --no-inline        do not expand inlined functions\n"
+	"      --static           flame graphs as still pictures, without script\n"
 	VIEW_HELP
 	"  -q, --quiet            no summary\n"
 	"\n"
 	"Without -o, -f and --per-process a directory profile-YYYYMMDD-HHMMSS/ is written, as 'profile -a' does.\n"
 	"The summary on standard error says which windows were read and what was lost in them.\n";
 
-enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"folded", no_argument, NULL, 'f'},
-	{"per-process", required_argument, NULL, OPT_PER_PROCESS},
-	{"threads", no_argument, NULL, OPT_THREADS},
-	{"pids", no_argument, NULL, OPT_PIDS},
-	{"user", no_argument, NULL, 'U'},
-	{"kernel", no_argument, NULL, 'K'},
-	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
-	{"quiet", no_argument, NULL, 'q'},
-	HISTORY_LONG_OPTIONS,
-	VIEW_LONG_OPTIONS,
-	{NULL, 0, NULL, 0},
-};
-
 struct options {
 	struct history_options history;
 	struct record_options out; /* only its output half */
 };
 
-static int parse_option(struct options *o, int c, char **argv)
-{
-	if (history_option_is(c))
-		return history_option_take(&o->history, c, optarg);
-	if (view_option_is(c))
-		return view_option_take(&o->out.patterns, c, optarg);
-	switch (c) {
-	case 'o':
-		return record_options_add_output(&o->out, optarg);
-	case 'f':
-		return record_options_add_output(&o->out, "-");
-	case OPT_PER_PROCESS:
-		o->out.per_process = optarg;
-		return 0;
-	case OPT_THREADS:
-		o->out.threads = true;
-		return 0;
-	case OPT_PIDS:
-		o->out.pid_roots = true;
-		return 0;
-	case 'U':
-		o->out.user_only = true;
-		return 0;
-	case 'K':
-		o->out.kernel_only = true;
-		return 0;
-	case OPT_NO_INLINE:
-		o->out.no_inline = true;
-		return 0;
-	case 'q':
-		o->out.quiet = true;
-		return 0;
-	default:
-		return history_option_wrong(c, argv, "export");
-	}
-}
+static const struct option_row rows[] = {
+	HISTORY_OPTIONS(struct options, history),
+	RECORD_OUTPUT_OPTIONS(struct options, out.),
+};
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	int c, status;
+	int first, status;
 
 	history_options_init(&o->history);
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":o:fUKq", long_options, NULL)) != -1) {
-		status = parse_option(o, c, argv);
-		if (status)
-			return status;
-	}
-	if (o->out.user_only && o->out.kernel_only) {
-		log_error("-U and -K exclude each other");
-		return EXIT_USAGE;
-	}
+	status = options_parse(rows, ARRAY_SIZE(rows), o, "export", false, argc, argv, &first);
+	if (!status)
+		status = record_options_check_output(&o->out);
 	o->out.pid_roots |= o->history.has_by && o->history.by == GROUP_BY_PROCESS;
-	return history_options_finish(&o->history, argc, argv);
+	return status ? status : history_options_finish(&o->history, argc, argv, first);
 }
 
 /* "history, 2026-11-24 11:00:00 to 2026-11-24 12:00:00" */

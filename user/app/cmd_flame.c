@@ -14,7 +14,6 @@
 #include "render/palette.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -56,64 +55,6 @@ static const char help[] =
 	"\n"
 	"Lines with two counts (STACK BEFORE AFTER) make a differential graph, when all lines have two.\n";
 
-enum option_id {
-	OPT_TITLE = 256,
-	OPT_SUBTITLE,
-	OPT_NOTES,
-	OPT_WIDTH,
-	OPT_HEIGHT,
-	OPT_MINWIDTH,
-	OPT_FONTSIZE,
-	OPT_FONTTYPE,
-	OPT_COUNTNAME,
-	OPT_NAMETYPE,
-	OPT_FACTOR,
-	OPT_TOTAL,
-	OPT_COLORS,
-	OPT_BGCOLORS,
-	OPT_INVERTED,
-	OPT_REVERSE,
-	OPT_FLAMECHART,
-	OPT_EXTRACT,
-	OPT_STATIC,
-	OPT_CSP,
-	OPT_NO_EFFECT,
-};
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"title", required_argument, NULL, OPT_TITLE},
-	{"subtitle", required_argument, NULL, OPT_SUBTITLE},
-	{"notes", required_argument, NULL, OPT_NOTES},
-	{"width", required_argument, NULL, OPT_WIDTH},
-	{"height", required_argument, NULL, OPT_HEIGHT},
-	{"minwidth", required_argument, NULL, OPT_MINWIDTH},
-	{"fontsize", required_argument, NULL, OPT_FONTSIZE},
-	{"fonttype", required_argument, NULL, OPT_FONTTYPE},
-	{"countname", required_argument, NULL, OPT_COUNTNAME},
-	{"nametype", required_argument, NULL, OPT_NAMETYPE},
-	{"factor", required_argument, NULL, OPT_FACTOR},
-	{"total", required_argument, NULL, OPT_TOTAL},
-	{"colors", required_argument, NULL, OPT_COLORS},
-	{"color", required_argument, NULL, OPT_COLORS},
-	{"bgcolors", required_argument, NULL, OPT_BGCOLORS},
-	{"inverted", no_argument, NULL, OPT_INVERTED},
-	{"reverse", no_argument, NULL, OPT_REVERSE},
-	{"flamechart", no_argument, NULL, OPT_FLAMECHART},
-	{"negate", no_argument, NULL, OPT_NO_EFFECT},
-	{"extract", no_argument, NULL, OPT_EXTRACT},
-	{"static", no_argument, NULL, OPT_STATIC},
-	{"csp", no_argument, NULL, OPT_CSP},
-	{"hash", no_argument, NULL, OPT_NO_EFFECT},
-	{"random", no_argument, NULL, OPT_NO_EFFECT},
-	{"cp", no_argument, NULL, OPT_NO_EFFECT},
-	{"encoding", required_argument, NULL, OPT_NO_EFFECT},
-	{"fontwidth", required_argument, NULL, OPT_NO_EFFECT},
-	VIEW_LONG_OPTIONS,
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
 struct flame_options {
 	struct flamegraph_options graph;
 	const char *input, *output; /* NULL: standard input, output */
@@ -135,125 +76,89 @@ static bool parse_number(const char *s, double max, double *ret)
 	return !*end && *ret <= max;
 }
 
-static bool parse_pixels(const char *s, unsigned *ret)
+static int take_pixels(void *to, const char *s, int which)
 {
 	uint64_t v;
 
 	if (text_u64(s, &v) || !v || v > MAX_PIXELS)
-		return false;
-	*ret = v;
-	return true;
+		return OPTION_REFUSED;
+	*(unsigned *)to = v;
+	return 0;
 }
 
-static bool parse_min_width(const char *s, struct flame_options *o)
+static int take_min_width(void *to, const char *s, int which)
 {
+	struct flame_options *o = to;
 	size_t n = strlen(s);
-	auto_free char *number = xstrndup(s, n && s[n - 1] == '%' ? n - 1 : n);
+	bool percent = n && s[n - 1] == '%';
+	auto_free char *number = xstrndup(s, percent ? n - 1 : n);
 
-	if (n && s[n - 1] == '%')
-		return parse_number(number, 100, &o->min_percent);
 	o->min_percent = 0;
-	return parse_number(number, MAX_PIXELS, &o->graph.min_width);
+	return parse_number(number, percent ? 100 : MAX_PIXELS, percent ? &o->min_percent : &o->graph.min_width) ? 0 : OPTION_REFUSED;
 }
 
-/* Takes one option; false when its argument is no good. */
-static bool take(struct flame_options *o, int id, const char *arg)
+static int take_factor(void *to, const char *s, int which)
 {
-	struct flamegraph_options *g = &o->graph;
-
-	switch (id) {
-	case 'o':
-		o->output = strcmp(arg, "-") ? arg : NULL;
-		return *arg;
-	case OPT_TITLE:
-		g->title = arg;
-		return true;
-	case OPT_SUBTITLE:
-		g->subtitle = arg;
-		return true;
-	case OPT_NOTES:
-		g->notes = arg;
-		return true;
-	case OPT_WIDTH:
-		return parse_pixels(arg, &g->width);
-	case OPT_HEIGHT:
-		return parse_pixels(arg, &g->row_height);
-	case OPT_MINWIDTH:
-		return parse_min_width(arg, o);
-	case OPT_FONTSIZE:
-		return parse_pixels(arg, &g->font_size);
-	case OPT_FONTTYPE:
-		g->font = arg;
-		return true;
-	case OPT_COUNTNAME:
-		g->count_name = arg;
-		return true;
-	case OPT_NAMETYPE:
-		g->name_type = arg;
-		return true;
-	case OPT_FACTOR:
-		return parse_number(arg, MAX_FACTOR, &g->factor) && g->factor > 0;
-	case OPT_TOTAL:
-		return !text_u64(arg, &g->total);
-	case OPT_COLORS:
-		g->colors = arg;
-		return palette_find(arg);
-	case OPT_BGCOLORS:
-		g->background = arg;
-		return flamegraph_background(arg);
-	case OPT_INVERTED:
-		return g->inverted = true;
-	case OPT_REVERSE:
-		return o->view.reversed = true;
-	case OPT_FLAMECHART:
-		return o->view.in_order = true;
-	case OPT_EXTRACT:
-		return o->extract = true;
-	case OPT_STATIC:
-		return g->no_script = true;
-	case OPT_CSP:
-		return o->csp = true;
-	default:
-		return true;
-	}
+	return parse_number(s, MAX_FACTOR, to) && *(double *)to > 0 ? 0 : OPTION_REFUSED;
 }
 
-/* Returns 0, or the exit status to end with. -1: help was asked for. */
+static int take_total(void *to, const char *s, int which)
+{
+	return text_u64(s, to) ? OPTION_REFUSED : 0;
+}
+
+static int take_colors(void *to, const char *s, int which)
+{
+	return palette_find(s) ? option_text(to, s, which) : OPTION_REFUSED;
+}
+
+static int take_background(void *to, const char *s, int which)
+{
+	return flamegraph_background(s) ? option_text(to, s, which) : OPTION_REFUSED;
+}
+
+#define TEXT(name, member) OPTION_TEXT(0, name, struct flame_options, member)
+#define FLAG(name, member) OPTION_FLAG(0, name, struct flame_options, member)
+#define TAKE(name, member, take) OPTION_TAKE(0, name, struct flame_options, member, take, 0)
+
+static const struct option_row rows[] = {
+	OPTION_TAKE('o', "output", struct flame_options, output, option_stream, 0),
+	TEXT("title", graph.title),
+	TEXT("subtitle", graph.subtitle),
+	TEXT("notes", graph.notes),
+	TAKE("width", graph.width, take_pixels),
+	TAKE("height", graph.row_height, take_pixels),
+	{"minwidth", 0, true, take_min_width, 0, 0}, /* of the whole struct */
+	TAKE("fontsize", graph.font_size, take_pixels),
+	TEXT("fonttype", graph.font),
+	TEXT("countname", graph.count_name),
+	TEXT("nametype", graph.name_type),
+	TAKE("factor", graph.factor, take_factor),
+	TAKE("total", graph.total, take_total),
+	TAKE("colors", graph.colors, take_colors),
+	TAKE("color", graph.colors, take_colors),
+	TAKE("bgcolors", graph.background, take_background),
+	FLAG("inverted", graph.inverted),
+	FLAG("reverse", view.reversed),
+	FLAG("flamechart", view.in_order),
+	FLAG("extract", extract),
+	FLAG("static", graph.no_script),
+	FLAG("csp", csp),
+	OPTION_IGNORED("negate", false),
+	OPTION_IGNORED("hash", false),
+	OPTION_IGNORED("random", false),
+	OPTION_IGNORED("cp", false),
+	OPTION_IGNORED("encoding", true),
+	OPTION_IGNORED("fontwidth", true),
+	VIEW_OPTIONS(struct flame_options, patterns),
+};
+
 static int parse(struct flame_options *o, int argc, char **argv)
 {
-	int id, index;
+	int first, status = options_parse(rows, ARRAY_SIZE(rows), o, "flame", false, argc, argv, &first);
 
-	optind = 0; /* glibc: start over, argv is another one than main()'s */
-	opterr = 0;
-	while (index = -1, (id = getopt_long(argc, argv, ":o:h", long_options, &index)) != -1) {
-		if (id == 'h')
-			return -1;
-		if (id == '?' || id == ':') {
-			log_error("%s '%s'; see 'profile help flame'",
-				  id == ':' ? "a value is missing behind" : "there is no option", argv[optind - 1]);
-			return EXIT_USAGE;
-		}
-		if (view_option_is(id)) {
-			int status = view_option_take(&o->patterns, id, optarg);
-
-			if (status)
-				return status;
-			continue;
-		}
-		if (!take(o, id, optarg ? optarg : "")) {
-			log_error("--%s does not take '%s'; see 'profile help flame'",
-				  index < 0 ? "output" : long_options[index].name, optarg);
-			return EXIT_USAGE;
-		}
-	}
-	if (argc - optind > 1) {
-		log_error("one file at a time: '%s' is one too many", argv[optind + 1]);
-		return EXIT_USAGE;
-	}
-	if (optind < argc && strcmp(argv[optind], "-"))
-		o->input = argv[optind];
 	o->graph.html = o->output && format_by_path(o->output) == &html_format;
-	return 0;
+	return status ? status : options_input(argc, argv, first, &o->input);
 }
 
 static void take_piece(void *reader, const char *bytes, size_t n)
@@ -348,9 +253,7 @@ static int cmd_flame(int argc, char **argv)
 	int status = parse(&o, argc, argv);
 
 	o.view.patterns = o.patterns;
-	if (status < 0) {
-		status = fputs(help, stdout) < 0;
-	} else if (!status && o.csp) {
+	if (!status && o.csp) {
 		status = puts(flamegraph_csp) < 0;
 	} else if (!status && (o.extract ? extract(&o, &err) : convert(&o, &err))) {
 		log_error("%s", err.text);

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "base/text.h"
 
-#include <getopt.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -29,53 +28,31 @@ static const char help[] =
 	"rows), windows: [[id, cpu_seconds]...]], by CPU time; accounting as in the last line of\n"
 	"the text form.\n";
 
-enum { OPT_JSON = 256 };
-
-static const struct option long_options[] = {
-	{"rows", required_argument, NULL, 'n'},
-	{"json", no_argument, NULL, OPT_JSON},
-	HISTORY_LONG_OPTIONS,
-	{NULL, 0, NULL, 0},
-};
-
 struct options {
 	struct history_options history;
 	uint64_t rows;
 	bool json;
 };
 
-static int parse_option(struct options *o, int c, char **argv)
+static int take_rows(void *to, const char *value, int which)
 {
-	if (history_option_is(c))
-		return history_option_take(&o->history, c, optarg);
-	switch (c) {
-	case 'n':
-		if (!text_u64(optarg, &o->rows))
-			return 0;
-		log_error("'%s' is not a number of rows", optarg);
-		return EXIT_USAGE;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	default:
-		return history_option_wrong(c, argv, "history");
-	}
+	return text_u64(value, to) ? OPTION_REFUSED : 0;
 }
+
+static const struct option_row rows[] = {
+	OPTION_TAKE('n', "rows", struct options, rows, take_rows, 0),
+	OPTION_FLAG(0, "json", struct options, json),
+	HISTORY_OPTIONS(struct options, history),
+};
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	int c, status;
+	int first, status;
 
 	*o = (struct options){.rows = 20};
 	history_options_init(&o->history);
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":n:", long_options, NULL)) != -1) {
-		status = parse_option(o, c, argv);
-		if (status)
-			return status;
-	}
-	return history_options_finish(&o->history, argc, argv);
+	status = options_parse(rows, ARRAY_SIZE(rows), o, "history", false, argc, argv, &first);
+	return status ? status : history_options_finish(&o->history, argc, argv, first);
 }
 
 static unsigned terminal_width(void)

@@ -8,7 +8,6 @@
 #include "base/timerange.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -26,11 +25,6 @@ void history_options_init(struct history_options *o)
 void history_options_free(struct history_options *o)
 {
 	process_filter_free(&o->filter);
-}
-
-bool history_option_is(int value)
-{
-	return value >= OPT_HISTORY && value < OPT_LABEL + LABEL_N;
 }
 
 static int parse_time(struct history_options *o, const char *arg, uint64_t *ret)
@@ -62,49 +56,39 @@ static int parse_pids(struct history_options *o, const char *list)
 	return 0;
 }
 
-int history_option_take(struct history_options *o, int value, const char *arg)
+int history_option_take(void *to, const char *arg, int which)
 {
-	switch (value) {
-	case OPT_HISTORY_DIR:
-		o->state_dir = arg;
-		return 0;
-	case OPT_SINCE:
+	struct history_options *o = to;
+
+	switch (which) {
+	case HISTORY_SINCE:
 		o->has_since = true;
 		return parse_time(o, arg, &o->since_ns);
-	case OPT_UNTIL:
+	case HISTORY_UNTIL:
 		return parse_time(o, arg, &o->until_ns);
-	case OPT_BY:
+	case HISTORY_BY:
 		o->has_by = true;
 		if (!group_by_parse(arg, &o->by))
 			return 0;
 		log_error("--by %s: process, comm, unit or container is wanted", arg);
 		return EXIT_USAGE;
-	case OPT_COMM:
+	case HISTORY_COMM:
 		*vec_push(&o->filter.comms) = arg;
 		return 0;
-	case OPT_PID:
+	case HISTORY_PID:
 		return parse_pids(o, arg);
 	default:
-		*vec_push(&o->filter.labels[value - OPT_LABEL]) = arg;
+		*vec_push(&o->filter.labels[which - HISTORY_LABEL]) = arg;
 		return 0;
 	}
 }
 
-int history_option_wrong(int value, char **argv, const char *command)
-{
-	if (value == ':')
-		log_error("option '%s' wants a value; see 'profile help %s'", argv[optind - 1], command);
-	else
-		log_error("unknown option '%s'; see 'profile help %s'", argv[optind - 1], command);
-	return EXIT_USAGE;
-}
-
-int history_options_finish(struct history_options *o, int argc, char **argv)
+int history_options_finish(struct history_options *o, int argc, char **argv, int first)
 {
 	uint64_t until = o->until_ns == UINT64_MAX ? o->now_ns : o->until_ns;
 
-	if (optind < argc) {
-		log_error("'%s' is not understood; see 'profile help %s'", argv[optind], argv[0]);
+	if (first < argc) {
+		log_error("'%s' is not understood; see 'profile help %s'", argv[first], argv[0]);
 		return EXIT_USAGE;
 	}
 	if (!o->has_since)

@@ -3,6 +3,7 @@
 #ifndef APP_HISTORY_OPTIONS_H
 #define APP_HISTORY_OPTIONS_H
 
+#include "app/options.h"
 #include "base/buf.h"
 #include "profile/merge.h"
 #include "store/store.h"
@@ -16,19 +17,20 @@ struct history_options {
 	bool has_by;
 };
 
-#define OPT_HISTORY 8192 /* values of getopt_long() from here on are these options' */
+/* For a command's table of options; `history` is the member of `type` that they go to. */
+#define HISTORY_OPTIONS(type, history)                                                                                 \
+	OPTION_TEXT(0, "state-dir", type, history.state_dir), HISTORY_OPTION("since", HISTORY_SINCE, type, history),   \
+	HISTORY_OPTION("until", HISTORY_UNTIL, type, history), HISTORY_OPTION("by", HISTORY_BY, type, history),        \
+	HISTORY_OPTION("comm", HISTORY_COMM, type, history), HISTORY_OPTION("pid", HISTORY_PID, type, history),        \
+	HISTORY_OPTION("exe", HISTORY_LABEL + LABEL_EXE, type, history),                                               \
+	HISTORY_OPTION("unit", HISTORY_LABEL + LABEL_UNIT, type, history),                                             \
+	HISTORY_OPTION("container", HISTORY_LABEL + LABEL_CONTAINER, type, history),                                   \
+	HISTORY_OPTION("cgroup", HISTORY_LABEL + LABEL_CGROUP, type, history),                                         \
+	HISTORY_OPTION("pod", HISTORY_LABEL + LABEL_POD, type, history),                                               \
+	HISTORY_OPTION("namespace", HISTORY_LABEL + LABEL_NAMESPACE, type, history)
+#define HISTORY_OPTION(name, which, type, history) OPTION_TAKE(0, name, type, history, history_option_take, which)
 
-/* For a command's table of long options. */
-#define HISTORY_LONG_OPTIONS                                                                                           \
-	{"state-dir", required_argument, NULL, OPT_HISTORY_DIR}, {"since", required_argument, NULL, OPT_SINCE},        \
-	{"until", required_argument, NULL, OPT_UNTIL}, {"by", required_argument, NULL, OPT_BY},                        \
-	{"comm", required_argument, NULL, OPT_COMM}, {"pid", required_argument, NULL, OPT_PID},                        \
-	{"exe", required_argument, NULL, OPT_LABEL + LABEL_EXE}, {"unit", required_argument, NULL, OPT_LABEL + LABEL_UNIT}, \
-	{"container", required_argument, NULL, OPT_LABEL + LABEL_CONTAINER},                                           \
-	{"cgroup", required_argument, NULL, OPT_LABEL + LABEL_CGROUP},                                                 \
-	{"pod", required_argument, NULL, OPT_LABEL + LABEL_POD}, {"namespace", required_argument, NULL, OPT_LABEL + LABEL_NAMESPACE}
-
-enum { OPT_HISTORY_DIR = OPT_HISTORY, OPT_SINCE, OPT_UNTIL, OPT_BY, OPT_COMM, OPT_PID, OPT_LABEL };
+enum { HISTORY_SINCE, HISTORY_UNTIL, HISTORY_BY, HISTORY_COMM, HISTORY_PID, HISTORY_LABEL };
 
 /* For its help. */
 #define HISTORY_HELP                                                                                                   \
@@ -48,13 +50,9 @@ enum { OPT_HISTORY_DIR = OPT_HISTORY, OPT_SINCE, OPT_UNTIL, OPT_BY, OPT_COMM, OP
 
 void history_options_init(struct history_options *o);
 void history_options_free(struct history_options *o);
-bool history_option_is(int value);
-/* Takes an option of those. 0, or EXIT_USAGE after telling the user what is wrong. */
-int history_option_take(struct history_options *o, int value, const char *arg);
-/* What getopt_long() gives when an option is unknown (or ':': has no value): tells the user, returns EXIT_USAGE. */
-int history_option_wrong(int value, char **argv, const char *command);
-/* After the last option: the default range; words that are left over, or an empty range, are errors. Same returns. */
-int history_options_finish(struct history_options *o, int argc, char **argv);
+option_take history_option_take; /* of a struct history_options */
+/* After the last option: the default range. Words from argv[first] on, or an empty range, are errors: as options_parse(). */
+int history_options_finish(struct history_options *o, int argc, char **argv, int first);
 
 struct store_query history_query(const struct history_options *o);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/command.h"
 
+#include "app/options.h"
+
 #include "base/log.h"
 #include "base/mem.h"
 #include "symbolize/parse.h"
@@ -81,6 +83,8 @@ int main(int argc, char **argv)
 		status = printf("profile %s\n", VERSION) < 0;
 	else
 		status = record_command.run(argc, argv);
+	if (status == OPTIONS_HELP)
+		status = help(c ? word : NULL);
 	if (fflush(stdout) && !status) {
 		log_error("cannot write to standard output: %m");
 		status = 1;

@@ -2,14 +2,12 @@
 #include "app/record_options.h"
 
 #include "app/command.h"
-#include "app/view_options.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "render/format.h"
 #include "symbolize/image_cache.h"
 
-#include <getopt.h>
 #include <string.h>
 
 const char record_help[] =
@@ -47,31 +45,6 @@ const char record_help[] =
 
 #define FREQUENCY_MAX 20000 /* at some us a sample: beyond, sampling takes most of every CPU, and -d 1 lasts 17 s */
 
-enum { OPT_PER_PROCESS = 256, OPT_THREADS, OPT_PIDS, OPT_NO_INLINE, OPT_FULL_NAMES, OPT_STATIC, OPT_CACHE_DIR, OPT_NO_CACHE };
-
-static const struct option long_options[] = {
-	{"pid", required_argument, NULL, 'p'},
-	{"all", no_argument, NULL, 'a'},
-	{"frequency", required_argument, NULL, 'F'},
-	{"duration", required_argument, NULL, 'd'},
-	{"output", required_argument, NULL, 'o'},
-	{"folded", no_argument, NULL, 'f'},
-	{"per-process", required_argument, NULL, OPT_PER_PROCESS},
-	{"threads", no_argument, NULL, OPT_THREADS},
-	{"pids", no_argument, NULL, OPT_PIDS},
-	{"user", no_argument, NULL, 'U'},
-	{"kernel", no_argument, NULL, 'K'},
-	{"no-inline", no_argument, NULL, OPT_NO_INLINE},
-	{"full-names", no_argument, NULL, OPT_FULL_NAMES},
-	{"static", no_argument, NULL, OPT_STATIC},
-	{"cache-dir", required_argument, NULL, OPT_CACHE_DIR},
-	{"no-cache", no_argument, NULL, OPT_NO_CACHE},
-	{"quiet", no_argument, NULL, 'q'},
-	{"verbose", no_argument, NULL, 'v'},
-	VIEW_LONG_OPTIONS,
-	{NULL, 0, NULL, 0},
-};
-
 static int usage(const char *fmt, const char *what)
 {
 	log_error(fmt, what);
@@ -86,8 +59,9 @@ static void add_pid(struct record_options *o, int32_t pid)
 	*vec_push(&o->pids) = pid;
 }
 
-static int parse_pids(struct record_options *o, const char *list)
+static int take_pids(void *to, const char *list, int which)
 {
+	struct record_options *o = to;
 	auto_free char *copy = xstrdup(list);
 	char *rest = copy, *word;
 	uint64_t pid;
@@ -115,129 +89,79 @@ static uint64_t max_frequency(void)
 	return max;
 }
 
-static int parse_frequency(struct record_options *o, const char *word)
+static int take_frequency(void *hz, const char *word, int which)
 {
-	uint64_t hz, max = max_frequency();
+	uint64_t v, max = max_frequency();
 
-	if (text_u64(word, &hz))
+	if (text_u64(word, &v))
 		return usage("'%s' is not a frequency: a whole number of samples per second is wanted", word);
-	if (!hz || hz > max) {
+	if (!v || v > max) {
 		log_error("frequency %s is out of range: 1 to %llu%s", word, (unsigned long long)max,
 			  max < FREQUENCY_MAX ? " (kernel.perf_event_max_sample_rate)" : "");
 		return EXIT_USAGE;
 	}
-	o->hz = hz;
+	*(unsigned *)hz = v;
 	return 0;
 }
 
-int record_options_add_output(struct record_options *o, const char *path)
+static int take_duration(void *ns, const char *word, int which)
 {
+	if (text_seconds(word, ns) || !*(uint64_t *)ns)
+		return usage("'%s' is not a duration: seconds above 0 are wanted, such as 10 or 0.5", word);
+	return 0;
+}
+
+int record_options_take_output(void *to, const char *path, int which)
+{
+	struct record_outputs *outputs = to;
+
+	path = path ? path : "-";
 	if (strcmp(path, "-") && !format_by_path(path))
 		return usage("'%s': the suffix must be .folded, .svg, .html, .pb.gz or .json", path);
-	for (size_t i = 0; i < o->outputs.n; i++) /* -f and -o - are one */
-		if (!strcmp(o->outputs.v[i], path))
+	for (size_t i = 0; i < outputs->n; i++) /* -f and -o - are one */
+		if (!strcmp(outputs->v[i], path))
 			return 0;
-	*vec_push(&o->outputs) = path;
+	*vec_push(outputs) = path;
 	return 0;
 }
 
-/* getopt_long() tells a letter, or has just passed the long option. */
-static int unknown_option(char **argv)
+int record_options_check_output(const struct record_options *o)
 {
-	char letter[] = {'-', optopt, '\0'};
-	bool is_long = !optopt || optopt >= OPT_PER_PROCESS || !strncmp(argv[optind - 1], "--", 2);
-
-	return usage("unknown option '%s'; see 'profile --help'", is_long ? argv[optind - 1] : letter);
-}
-
-static int parse_option(struct record_options *o, int c, char **argv)
-{
-	if (view_option_is(c))
-		return view_option_take(&o->patterns, c, optarg);
-	switch (c) {
-	case 'p':
-		return parse_pids(o, optarg);
-	case 'a':
-		return 0;
-	case 'F':
-		return parse_frequency(o, optarg);
-	case 'd':
-		if (text_seconds(optarg, &o->duration_ns) || !o->duration_ns)
-			return usage("'%s' is not a duration: seconds above 0 are wanted, such as 10 or 0.5", optarg);
-		return 0;
-	case 'o':
-		return record_options_add_output(o, optarg);
-	case 'f':
-		return record_options_add_output(o, "-");
-	case OPT_PER_PROCESS:
-		o->per_process = optarg;
-		return 0;
-	case OPT_THREADS:
-		o->threads = true;
-		return 0;
-	case OPT_PIDS:
-		o->pid_roots = true;
-		return 0;
-	case 'U':
-		o->user_only = true;
-		return 0;
-	case 'K':
-		o->kernel_only = true;
-		return 0;
-	case OPT_NO_INLINE:
-		o->no_inline = true;
-		return 0;
-	case OPT_FULL_NAMES:
-		o->full_names = true;
-		return 0;
-	case OPT_STATIC:
-		o->no_script = true;
-		return 0;
-	case OPT_CACHE_DIR:
-		o->cache_dir = optarg;
-		return 0;
-	case OPT_NO_CACHE:
-		o->no_cache = true;
-		return 0;
-	case 'q':
-		o->quiet = true;
-		return 0;
-	case 'v':
-		o->verbose = true;
-		return 0;
-	case ':':
-		return usage("option '%s' wants a value; see 'profile --help'", argv[optind - 1]);
-	default:
-		return unknown_option(argv);
-	}
-}
-
-int record_options_parse(struct record_options *o, int argc, char **argv)
-{
-	bool all = false;
-	int c, status;
-
-	*o = (struct record_options){.hz = 99};
-	optind = 1;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, "+:p:aF:d:o:fUKqv", long_options, NULL)) != -1) {
-		all |= c == 'a';
-		status = parse_option(o, c, argv);
-		if (status)
-			return status;
-	}
-	if (optind < argc) {
-		if (strcmp(argv[optind - 1], "--"))
-			return usage("unknown command '%s'; to profile a program write: profile -- PROGRAM", argv[optind]);
-		o->command = argv + optind;
-	} else if (optind > 1 && !strcmp(argv[optind - 1], "--")) {
-		return usage("%s", "after -- the command to run is missing");
-	}
-	if (!!o->command + !!o->pids.n + all > 1)
-		return usage("%s", "only one of -p, -a and -- COMMAND can be profiled at a time");
 	if (o->user_only && o->kernel_only)
 		return usage("%s", "-U and -K exclude each other");
 	return 0;
+}
+
+static const struct option_row rows[] = {
+	{"pid", 'p', true, take_pids, 0, 0}, /* of the whole struct */
+	OPTION_FLAG('a', "all", struct record_options, all),
+	OPTION_TAKE('F', "frequency", struct record_options, hz, take_frequency, 0),
+	OPTION_TAKE('d', "duration", struct record_options, duration_ns, take_duration, 0),
+	OPTION_FLAG(0, "full-names", struct record_options, full_names),
+	OPTION_TEXT(0, "cache-dir", struct record_options, cache_dir),
+	OPTION_FLAG(0, "no-cache", struct record_options, no_cache),
+	OPTION_FLAG('v', "verbose", struct record_options, verbose),
+	RECORD_OUTPUT_OPTIONS(struct record_options, ),
+};
+
+int record_options_parse(struct record_options *o, int argc, char **argv)
+{
+	int first, status;
+
+	*o = (struct record_options){.hz = 99};
+	status = options_parse(rows, ARRAY_SIZE(rows), o, NULL, true, argc, argv, &first);
+	if (status)
+		return status;
+	if (first < argc) {
+		if (strcmp(argv[first - 1], "--"))
+			return usage("unknown command '%s'; to profile a program write: profile -- PROGRAM", argv[first]);
+		o->command = argv + first;
+	} else if (first > 1 && !strcmp(argv[first - 1], "--")) {
+		return usage("%s", "after -- the command to run is missing");
+	}
+	if (!!o->command + !!o->pids.n + o->all > 1)
+		return usage("%s", "only one of -p, -a and -- COMMAND can be profiled at a time");
+	return record_options_check_output(o);
 }
 
 void record_options_free(struct record_options *o)

@@ -6,20 +6,14 @@
 
 #include <inttypes.h>
 
-bool view_option_is(int value)
+int view_option_take(void *to, const char *value, int which)
 {
-	return value >= OPT_VIEW && value < OPT_VIEW + PATTERN_N;
-}
-
-int view_option_take(struct patterns **patterns, int value, const char *arg)
-{
+	struct patterns **patterns = to;
 	struct error err = {0};
 
-	if (!view_option_is(value))
-		return 0;
 	if (!*patterns)
 		*patterns = patterns_new();
-	if (!patterns_add(*patterns, value - OPT_VIEW, arg, &err))
+	if (!patterns_add(*patterns, which, value, &err))
 		return 0;
 	log_error("%s", err.text);
 	return EXIT_USAGE;

@@ -3,17 +3,16 @@
 #ifndef APP_VIEW_OPTIONS_H
 #define APP_VIEW_OPTIONS_H
 
+#include "app/options.h"
 #include "profile/tree.h"
 
-#define OPT_VIEW 4096 /* values of getopt_long() from here on are these options' */
-
-/* For a command's table of long options. */
-#define VIEW_LONG_OPTIONS                                                                                              \
-	{"highlight", required_argument, NULL, OPT_VIEW + PATTERN_HIGHLIGHT},                                          \
-	{"hide", required_argument, NULL, OPT_VIEW + PATTERN_HIDE},                                                    \
-	{"focus", required_argument, NULL, OPT_VIEW + PATTERN_FOCUS},                                                  \
-	{"root", required_argument, NULL, OPT_VIEW + PATTERN_ROOT},                                                    \
-	{"ignore", required_argument, NULL, OPT_VIEW + PATTERN_IGNORE}
+/* For a command's table of options; `patterns` is the member of `type` that points to what they make. */
+#define VIEW_OPTIONS(type, patterns)                                                                                   \
+	OPTION_TAKE(0, "highlight", type, patterns, view_option_take, PATTERN_HIGHLIGHT),                              \
+	OPTION_TAKE(0, "hide", type, patterns, view_option_take, PATTERN_HIDE),                                        \
+	OPTION_TAKE(0, "focus", type, patterns, view_option_take, PATTERN_FOCUS),                                      \
+	OPTION_TAKE(0, "root", type, patterns, view_option_take, PATTERN_ROOT),                                        \
+	OPTION_TAKE(0, "ignore", type, patterns, view_option_take, PATTERN_IGNORE)
 
 /* For its help. */
 #define VIEW_HELP                                                                                                      \
@@ -23,12 +22,8 @@
 	"      --root REGEX       stacks start at the first such frame; those without one are left out\n"              \
 	"      --ignore REGEX     leave out stacks with such a frame; they are counted\n"
 
-/*
- * Takes an option with such a value into *patterns, which is made when it is NULL; patterns_free() is the caller's. Returns
- * 0, or EXIT_USAGE after telling the user what is wrong. Any other value is 0 too: ask view_option_is() first.
- */
-int view_option_take(struct patterns **patterns, int value, const char *arg);
-bool view_option_is(int value);
+/* Of a pattern (`which`) into a struct patterns *, which is made when it is NULL; patterns_free() is the caller's. */
+option_take view_option_take;
 
 /* Appends "left out N of M samples: ignored=N out of focus=N without root=N" and a newline; nothing when there are none. */
 void view_report(struct buf *out, const struct tree *t);

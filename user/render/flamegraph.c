@@ -121,7 +121,7 @@ static void add_entry(struct drawing *d, const char *class, const char *text, un
 
 	escape(d, text);
 	label_cut(&d->label, d->safe.v, d->safe.n, 60);
-	width = 16 + label_columns(d->label.v, d->label.n) * 13 / 2 + 16;
+	width = 16 + label_columns(d->label.v, d->label.n) * 7 + 18;
 	if (*x && *x + width > d->inner) {
 		*x = 0;
 		++*line;

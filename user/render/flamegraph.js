@@ -199,7 +199,7 @@
 			g.base += a[2][i];
 		}
 	};
-	const holds = (i, a) => a.some(v => v[i]);
+	const holds = (i, a) => before ? a.some(v => v[i]) : a[0][i];
 	const compare = (a, b) => (state.order === "size" && b.total - a.total) || (nameOf(a.f) < nameOf(b.f) ? -1 :
 		nameOf(a.f) > nameOf(b.f) ? 1 : kind[a.f] - kind[b.f]);
 	function expand(g) {
@@ -251,7 +251,11 @@
 	function makeRoot(view) {
 		const g = group(0, null, [0], null);
 		if (view === "bottom") {
-			g.source = g.nodes = [...self.keys()].filter(i => holds(i, own));
+			g.source = g.nodes;
+			g.nodes.pop();
+			for (let i = 0; i < N; i++)
+				if (holds(i, own))
+					g.nodes.push(i);
 			g.leaves = true;
 		}
 		g.seeded = !!seeds && view !== "bottom";
