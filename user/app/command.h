@@ -20,6 +20,7 @@ extern const struct command doctor_command;
 extern const struct command daemon_command;
 extern const struct command history_command;
 extern const struct command export_command;
+extern const struct command diff_command;
 
 #define EXIT_USAGE 2
 

@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
 	&daemon_command,
 	&history_command,
 	&export_command,
+	&diff_command,
 };
 
 static const struct command *find(const char *name)
