@@ -12,7 +12,6 @@
 #include "render/format.h"
 #include "render/functions.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -46,13 +45,6 @@ static const char help[] =
 	"Files are compared by shares of their samples. How much one run differs from the next is not in them, so that p is for the\n"
 	"sampling alone: a real change is smaller than any p says.\n";
 
-enum { OPT_ROWS = 256 };
-
-static const struct option long_options[] = {
-	{"output", required_argument, NULL, 'o'}, {"rows", required_argument, NULL, OPT_ROWS}, HISTORY_LONG_OPTIONS, VIEW_LONG_OPTIONS,
-	{NULL, 0, NULL, 0},
-};
-
 struct options {
 	struct history_options history;
 	struct patterns *patterns;
@@ -61,39 +53,33 @@ struct options {
 	uint64_t rows;
 };
 
-static int take(struct options *o, int c, char **argv)
+static int take_output(void *to, const char *path, int which)
 {
-	if (c == OPT_SINCE || c == OPT_UNTIL || c == OPT_BY) {
-		log_error("profile diff takes its times as FROM..TO, and has no --by; see 'profile help diff'");
-		return EXIT_USAGE;
-	}
-	if (history_option_is(c))
-		return history_option_take(&o->history, c, optarg);
-	if (view_option_is(c))
-		return view_option_take(&o->patterns, c, optarg);
-	switch (c) {
-	case 'o':
-		if (strcmp(optarg, "-")) {
-			const struct format *f = format_by_path(optarg);
+	const struct format *f = format_by_path(path);
 
-			if (f != &folded_format && f != &flamegraph_format && f != &html_format) {
-				log_error("-o %s: a name that ends in .svg, .html or .folded is wanted", optarg);
-				return EXIT_USAGE;
-			}
-		}
-		o->output = optarg;
-		return 0;
-	case OPT_ROWS:
-		if (!text_u64(optarg, &o->rows) && o->rows && o->rows <= 100000)
-			return 0;
-		log_error("--rows %s: a number of rows is wanted", optarg);
+	if (strcmp(path, "-") && f != &folded_format && f != &flamegraph_format && f != &html_format) {
+		log_error("-o %s: a name that ends in .svg, .html or .folded is wanted", path);
 		return EXIT_USAGE;
-	default:
-		return history_option_wrong(c, argv, "diff");
 	}
+	*(const char **)to = path;
+	return 0;
 }
 
-/* "-2h..-1h" is no option: getopt_long() gets to see it with a space before it. */
+static int take_rows(void *to, const char *value, int which)
+{
+	uint64_t *rows = to;
+
+	return !text_u64(value, rows) && *rows && *rows <= 100000 ? 0 : OPTION_REFUSED;
+}
+
+static const struct option_row rows[] = {
+	OPTION_TAKE('o', "output", struct options, output, take_output, 0),
+	OPTION_TAKE(0, "rows", struct options, rows, take_rows, 0),
+	HISTORY_PROCESS_OPTIONS(struct options, history),
+	VIEW_OPTIONS(struct options, patterns),
+};
+
+/* "-2h..-1h" is no option: options_parse() gets to see it with a space before it. */
 static void guard_ranges(struct options *o, int argc, char **argv)
 {
 	size_t n = 0;
@@ -105,24 +91,20 @@ static void guard_ranges(struct options *o, int argc, char **argv)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	int c, status;
+	int first, status;
 
 	history_options_init(&o->history);
 	o->rows = ROWS;
 	guard_ranges(o, argc, argv);
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":o:", long_options, NULL)) != -1) {
-		status = take(o, c, argv);
-		if (status)
-			return status;
-	}
-	if (argc - optind != 2) {
+	status = options_parse(rows, ARRAY_SIZE(rows), o, "diff", false, argc, argv, &first);
+	if (status)
+		return status;
+	if (argc - first != 2) {
 		log_error("two profiles are wanted, BEFORE and AFTER; see 'profile help diff'");
 		return EXIT_USAGE;
 	}
-	o->before = argv[optind] + (argv[optind][0] == ' ');
-	o->after = argv[optind + 1] + (argv[optind + 1][0] == ' ');
+	o->before = argv[first] + (argv[first][0] == ' ');
+	o->after = argv[first + 1] + (argv[first + 1][0] == ' ');
 	if (strcmp(o->before, "-") || strcmp(o->after, "-"))
 		return 0;
 	log_error("only one of both can be standard input");

@@ -19,9 +19,12 @@ struct history_options {
 
 /* For a command's table of options; `history` is the member of `type` that they go to. */
 #define HISTORY_OPTIONS(type, history)                                                                                 \
-	OPTION_TEXT(0, "state-dir", type, history.state_dir), HISTORY_OPTION("since", HISTORY_SINCE, type, history),   \
-	HISTORY_OPTION("until", HISTORY_UNTIL, type, history), HISTORY_OPTION("by", HISTORY_BY, type, history),        \
-	HISTORY_OPTION("comm", HISTORY_COMM, type, history), HISTORY_OPTION("pid", HISTORY_PID, type, history),        \
+	HISTORY_OPTION("since", HISTORY_SINCE, type, history), HISTORY_OPTION("until", HISTORY_UNTIL, type, history),  \
+	HISTORY_OPTION("by", HISTORY_BY, type, history), HISTORY_PROCESS_OPTIONS(type, history)
+/* Those that say which processes of which history. */
+#define HISTORY_PROCESS_OPTIONS(type, history)                                                                         \
+	OPTION_TEXT(0, "state-dir", type, history.state_dir), HISTORY_OPTION("comm", HISTORY_COMM, type, history),     \
+	HISTORY_OPTION("pid", HISTORY_PID, type, history),                                                             \
 	HISTORY_OPTION("exe", HISTORY_LABEL + LABEL_EXE, type, history),                                               \
 	HISTORY_OPTION("unit", HISTORY_LABEL + LABEL_UNIT, type, history),                                             \
 	HISTORY_OPTION("container", HISTORY_LABEL + LABEL_CONTAINER, type, history),                                   \
