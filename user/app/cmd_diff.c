@@ -290,7 +290,7 @@ static void print_row(struct buf *out, const struct comparison *c, const struct 
 	buf_puts(out, "\n");
 }
 
-static void print_table(struct buf *out, const struct comparison *c, size_t rows)
+static void print_table(struct buf *out, const struct comparison *c, size_t most)
 {
 	size_t changed = 0;
 
@@ -299,7 +299,7 @@ static void print_table(struct buf *out, const struct comparison *c, size_t rows
 		changed += c->rows.v[i].p <= c->limit && c->rows.v[i].p <= FALSE_SHARE;
 	buf_printf(out, "functions with a change that is more than chance%s: %zu of %zu\n", c->is_history ? "" : " of sampling", changed, c->rows.n);
 	buf_printf(out, "  before     after     change  verdict             function itself, %s\n", c->is_history ? "of one CPU" : "of all samples");
-	for (size_t i = 0; i < c->rows.n && i < rows; i++)
+	for (size_t i = 0; i < c->rows.n && i < most; i++)
 		print_row(out, c, &c->rows.v[i]);
 }
 
