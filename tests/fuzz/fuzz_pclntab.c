@@ -31,6 +31,24 @@ static void check(struct symtab *t, int ret)
 	symtab_free(t);
 }
 
+static void check_info(const struct elf *elf)
+{
+	struct debug_info d = {0};
+	struct debug_frame frames[4];
+
+	require(!pclntab_info(&d, elf) == (d.strings != NULL));
+	for (size_t i = 1; i < d.nodes.n; i++)
+		require(d.nodes.v[i].parent < i);
+	for (size_t i = 0; i < d.ranges.n; i++) {
+		require(d.ranges.v[i].node < d.nodes.n && (!i || d.ranges.v[i - 1].start < d.ranges.v[i].start));
+		if (i < 64)
+			debug_info_find(&d, d.ranges.v[i].start, frames, 4);
+	}
+	for (size_t i = 1; i < d.lines.n; i++)
+		require(d.lines.v[i - 1].start < d.lines.v[i].start);
+	debug_info_free(&d);
+}
+
 static void check_file(const void *bytes, size_t size)
 {
 	struct symtab t = {0};
@@ -39,6 +57,7 @@ static void check_file(const void *bytes, size_t size)
 	if (elf_open(&elf, bytes, size))
 		return;
 	check(&t, pclntab_symbols(&t, &elf));
+	check_info(&elf);
 	check(&t, plt_symbols(&t, &elf));
 }
 

@@ -295,6 +295,176 @@ static void go_damaged(void **state)
 	buf_free(&data);
 }
 
+/*
+ * main.main from 0 to 0x40 of Go's text. Into it main.mid was expanded at 0x10 and into that main.leaf at 0x18, both of b.go, up to
+ * 0x30. Tables of values are (change, zigzag; length) from -1 on.
+ */
+static void go_inlines(struct buf *b, bool go_1_20, uint32_t calls)
+{
+	static const char names[] = "\0main.main\0main.mid\0main.leaf"; /* at 1, 11, 20 */
+	static const char files[] = "\0a.go\0b.go";			   /* at 1, 6 */
+	static const unsigned char values[] = {
+		0, 2, 0x10, 2, 0x20, 1, 0x10, 0,                /* at 1: file 0; 1; 0 */
+		22, 0x10, 20, 8, 20, 0x18, 37, 0x10, 0,	        /* at 8: line 10; 20; 30; 11 */
+		0, 0x10, 4, 8, 1, 0x18, 1, 0x10, 0,	        /* at 17: no call; 1; 0; none */
+	};
+
+	put32(b, go_1_20 ? 0xfffffff1 : 0xfffffff0);
+	buf_add(b, "\0\0\1\10", 4);
+	put64(b, 1);
+	put64(b, 2);
+	put64(b, 0); /* text: the module data tells */
+	for (uint64_t at = 100; at <= 340; at += 60)
+		put64(b, at); /* names, units, files, values, functions */
+	pad(b, 100);
+	buf_add(b, names, sizeof(names));
+	pad(b, 160);
+	put32(b, 1);
+	put32(b, 6);
+	pad(b, 220);
+	buf_add(b, files, sizeof(files));
+	pad(b, 280);
+	buf_add(b, values, sizeof(values));
+	pad(b, 340);
+	put32(b, 0);
+	put32(b, 16);
+	put32(b, 0x40);
+	pad(b, 356);
+	for (const uint32_t *v = (const uint32_t[]){0, 1, 0, 0, 0, 1, 8, 3, 0, UINT32_MAX}; *v != UINT32_MAX; v++)
+		put32(b, *v);
+	if (go_1_20)
+		put32(b, 9); /* startLine */
+	put32(b, 4u << 24);
+	for (int i = 0; i < 2; i++)
+		put32(b, 0);
+	put32(b, 17);
+	for (int i = 0; i < 3; i++)
+		put32(b, UINT32_MAX);
+	put32(b, calls);
+}
+
+static void put_call(struct buf *b, bool go_1_20, uint32_t name, uint32_t parent)
+{
+	for (int i = 0; i < (go_1_20 ? 1 : 3); i++)
+		put32(b, 0x01010101);
+	put32(b, name);
+	put32(b, parent);
+	if (go_1_20)
+		put32(b, 5);
+}
+
+#define CALLS 0x650000u
+
+static void make_go_inlines(struct elf_maker *m, bool go_1_20, const struct buf *table)
+{
+	struct buf data = {0}, calls = {0};
+	uint64_t at;
+
+	put64(&data, TABLE);
+	put64(&data, GO_TEXT);
+	put64(&data, GO_TEXT + 0x40);
+	put64(&data, 0x123456);
+	put64(&data, TABLE);
+	put64(&data, CALLS);
+	pad(&data, 512);
+	put64(&calls, 0x4141414141414141);
+	put_call(&calls, go_1_20, 20, 0x12);
+	put_call(&calls, go_1_20, 11, 8);
+	make_go(m, ".gopclntab", table, &data, NULL);
+	/* make_go() has ended the file; it is ended anew, with one segment more. */
+	at = maker_bytes(m, calls.v, calls.n);
+	maker_segment(m, (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = PF_R, .p_offset = at, .p_vaddr = CALLS, .p_filesz = calls.n,
+				      .p_memsz = calls.n});
+	maker_end(m, true);
+	buf_free(&data);
+	buf_free(&calls);
+}
+
+static void expect_frames(const struct debug_info *d, uint64_t vaddr, const char *expected)
+{
+	struct debug_frame frames[8];
+	struct buf text = {0};
+	size_t n = debug_info_find(d, vaddr, frames, 8);
+
+	buf_puts(&text, "");
+	for (size_t i = 0; i < n && i < 8; i++)
+		buf_printf(&text, "%s%s %s:%u", i ? " < " : "", frames[i].name, frames[i].file, frames[i].line);
+	assert_string_equal(text.v, expected);
+	buf_free(&text);
+}
+
+static int info_of(struct debug_info *d, const struct elf_maker *m)
+{
+	uint8_t *exact = malloc(m->file.n);
+	struct elf elf;
+	int ret;
+
+	memcpy(exact, m->file.v, m->file.n);
+	assert_int_equal(elf_open(&elf, exact, m->file.n), 0);
+	ret = pclntab_info(d, &elf);
+	free(exact);
+	return ret;
+}
+
+static void go_inlined_calls(void **state)
+{
+	for (int go_1_20 = 0; go_1_20 < 2; go_1_20++) {
+		struct debug_info d = {0};
+		struct buf table = {0};
+		struct elf_maker m;
+
+		go_inlines(&table, go_1_20, 8);
+		make_go_inlines(&m, go_1_20, &table);
+		assert_int_equal(info_of(&d, &m), 0);
+		expect_frames(&d, GO_TEXT - 1, "");
+		expect_frames(&d, GO_TEXT, "main.main a.go:10");
+		expect_frames(&d, GO_TEXT + 0x10, "main.mid b.go:20 < main.main a.go:10");
+		expect_frames(&d, GO_TEXT + 0x18, "main.leaf b.go:30 < main.mid b.go:20 < main.main a.go:10");
+		expect_frames(&d, GO_TEXT + 0x2f, "main.leaf b.go:30 < main.mid b.go:20 < main.main a.go:10");
+		expect_frames(&d, GO_TEXT + 0x3f, "main.main a.go:11");
+		expect_frames(&d, GO_TEXT + 0x40, "");
+		debug_info_free(&d);
+		maker_free(&m);
+		buf_truncate(&table, 0);
+		go_inlines(&table, go_1_20, 4); /* not where calls are: lines are known all the same */
+		make_go_inlines(&m, go_1_20, &table);
+		assert_int_equal(info_of(&d, &m), 0);
+		expect_frames(&d, GO_TEXT + 0x18, "main.main b.go:30");
+		debug_info_free(&d);
+		maker_free(&m);
+		buf_free(&table);
+	}
+}
+
+/* Any byte changed, a call that was expanded into itself: tables that can be looked up, or none. */
+static void go_damaged_inlines(void **state)
+{
+	struct buf table = {0};
+
+	go_inlines(&table, true, 8);
+	for (size_t i = 0; i < table.n; i++)
+		for (int how = 0; how < 2; how++) {
+			struct debug_info d = {0};
+			struct buf bad = {0};
+			struct elf_maker m;
+
+			buf_add(&bad, table.v, table.n);
+			bad.v[i] = how ? 0xff : bad.v[i] + 1;
+			make_go_inlines(&m, true, &bad);
+			if (!info_of(&d, &m))
+				for (size_t n = 0; n < d.ranges.n; n++) {
+					struct debug_frame frames[8];
+
+					assert_true(!n || d.ranges.v[n - 1].start < d.ranges.v[n].start);
+					debug_info_find(&d, d.ranges.v[n].start, frames, 8);
+				}
+			debug_info_free(&d);
+			maker_free(&m);
+			buf_free(&bad);
+		}
+	buf_free(&table);
+}
+
 /* `inner`, packed, as the MiniDebugInfo of a file. */
 static void make_minidebug(struct elf_maker *m, const void *inner, size_t n, uint32_t preset, size_t keep)
 {
@@ -446,6 +616,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(go_versions), cmocka_unit_test(go_uncertain),	  cmocka_unit_test(go_damaged),
+		cmocka_unit_test(go_inlined_calls), cmocka_unit_test(go_damaged_inlines),
 		cmocka_unit_test(minidebug),   cmocka_unit_test(minidebug_bomb), cmocka_unit_test(stubs),
 	};
 

@@ -1,73 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elf/pclntab.h"
 
+#include "elf/pclntab_table.h"
+
 #include <errno.h>
 #include <string.h>
 
 const char *const pclntab_sections[] = {".gopclntab", ".data.rel.ro.gopclntab", ".data.rel.ro", ".go.module", ".noptrdata",
-					".data",      ".rela.dyn",		NULL};
+					".data",      ".rela.dyn",		".rodata", NULL};
 
-#define MODULE_WORDS 64	     /* of module data; the bounds of text are words 20 and 21 of all known versions */
 #define PAIRS_MAX 16	     /* that look like the bounds of text and are not: more are forged */
 #define CANDIDATES_MAX 64    /* places that point to the table, one of which is the module data */
 
-enum version { GO_1_2, GO_1_16, GO_1_18 };
-
-struct table {
-	struct elf_bytes all;
-	uint64_t vaddr;
-	enum version version;
-	uint64_t n;		    /* functions */
-	struct elf_bytes names;	    /* offsets of names count from here */
-	struct elf_bytes functions; /* offsets of functions count from here */
-	uint64_t entries;	    /* of functions, in which the list of entries begins */
-	uint64_t text;		    /* what entries count from; 0 before 1.18 */
-};
-
-static uint64_t word(struct elf_bytes b, uint64_t at)
-{
-	uint64_t v = 0;
-
-	if (at <= b.n && b.n - at >= sizeof(v))
-		memcpy(&v, b.v + at, sizeof(v));
-	return v;
-}
-
-static uint32_t half(struct elf_bytes b, uint64_t at)
-{
-	uint32_t v = 0;
-
-	if (at <= b.n && b.n - at >= sizeof(v))
-		memcpy(&v, b.v + at, sizeof(v));
-	return v;
-}
-
-static struct elf_bytes from(struct elf_bytes b, uint64_t at)
-{
-	return at < b.n ? (struct elf_bytes){b.v + at, b.n - at} : (struct elf_bytes){0};
-}
-
-/* Entry i of n + 1: where a function begins, where the last one ends. */
-static uint64_t entry(const struct table *t, uint64_t i)
-{
-	return t->version == GO_1_18 ? half(t->functions, t->entries + i * 8) : word(t->functions, t->entries + i * 16);
-}
-
-static uint64_t entry_function(const struct table *t, uint64_t i)
-{
-	return t->version == GO_1_18 ? half(t->functions, t->entries + i * 8 + 4) : word(t->functions, t->entries + i * 16 + 8);
-}
-
 /* magic; 0, 0, instruction size quantum, pointer size; counts and offsets. False when this is no table. */
-static bool read_header(struct table *t)
+static bool read_header(struct pclntab *t)
 {
 	struct elf_bytes b = t->all;
 	size_t entry_size;
 
 	if (b.n < 72 || b.v[4] || b.v[5] || (b.v[6] != 1 && b.v[6] != 2 && b.v[6] != 4) || b.v[7] != 8)
 		return false;
-	t->n = word(b, 8);
-	switch (half(b, 0)) {
+	t->n = pclntab_word(b, 8);
+	switch (pclntab_half(b, 0)) {
 	case 0xfffffffb:
 		t->version = GO_1_2;
 		t->names = t->functions = b;
@@ -75,39 +29,42 @@ static bool read_header(struct table *t)
 		break;
 	case 0xfffffffa:
 		t->version = GO_1_16;
-		t->names = from(b, word(b, 24));
-		t->functions = from(b, word(b, 56));
+		t->names = pclntab_from(b, pclntab_word(b, 24));
+		t->functions = pclntab_from(b, pclntab_word(b, 56));
 		break;
-	case 0xfffffff0: /* 1.18 */
-	case 0xfffffff1: /* 1.20 */
-		t->version = GO_1_18;
-		t->text = word(b, 24);
-		t->names = from(b, word(b, 32));
-		t->functions = from(b, word(b, 64));
+	case 0xfffffff0:
+	case 0xfffffff1:
+		t->version = b.v[0] == 0xf0 ? GO_1_18 : GO_1_20;
+		t->text = pclntab_word(b, 24);
+		t->names = pclntab_from(b, pclntab_word(b, 32));
+		t->units = pclntab_from(b, pclntab_word(b, 40));
+		t->files = pclntab_from(b, pclntab_word(b, 48));
+		t->values = pclntab_from(b, pclntab_word(b, 56));
+		t->functions = pclntab_from(b, pclntab_word(b, 64));
 		break;
 	default:
 		return false;
 	}
-	entry_size = t->version == GO_1_18 ? 8 : 16;
+	entry_size = t->version >= GO_1_18 ? 8 : 16;
 	return t->n && t->names.n && t->functions.n > t->entries && t->n < (t->functions.n - t->entries) / entry_size &&
-	       entry(t, t->n) > entry(t, 0);
+	       pclntab_entry(t, t->n) > pclntab_entry(t, 0);
 }
 
-static bool find_table(const struct elf *elf, struct table *t)
+static bool find_table(const struct elf *elf, struct pclntab *t)
 {
 	Elf64_Shdr sh;
 
 	for (const char *const *name = pclntab_sections; *name; name++) {
 		if (!elf_section_by_name(elf, *name, &sh))
 			continue;
-		*t = (struct table){.all = elf_contents(elf, &sh), .vaddr = sh.sh_addr};
+		*t = (struct pclntab){.all = elf_contents(elf, &sh), .vaddr = sh.sh_addr};
 		if (read_header(t))
 			return true;
 		if (strcmp(*name, ".data.rel.ro"))
 			continue;
 		/* Somewhere among other data, where the C linker put it. */
-		for (struct elf_bytes all = t->all; all.n >= 72; all = from(all, 32)) {
-			*t = (struct table){.all = all, .vaddr = sh.sh_addr + (sh.sh_size - all.n)};
+		for (struct elf_bytes all = t->all; all.n >= 72; all = pclntab_from(all, 32)) {
+			*t = (struct pclntab){.all = all, .vaddr = sh.sh_addr + (sh.sh_size - all.n)};
 			if (all.v[3] == 0xff && read_header(t))
 				return true;
 		}
@@ -127,9 +84,9 @@ static bool is_code(const struct elf *elf, uint64_t start, uint64_t end)
 }
 
 /* Do the functions lie in code when text begins here? */
-static bool is_text(const struct elf *elf, const struct table *t, uint64_t text)
+static bool is_text(const struct elf *elf, const struct pclntab *t, uint64_t text)
 {
-	return text + entry(t, 0) >= text && is_code(elf, text + entry(t, 0), text + entry(t, t->n));
+	return text + pclntab_entry(t, 0) >= text && is_code(elf, text + pclntab_entry(t, 0), text + pclntab_entry(t, t->n));
 }
 
 struct candidates {
@@ -138,7 +95,7 @@ struct candidates {
 };
 
 /* Where the file, or a relocation of a file that can be loaded anywhere, holds a pointer to the table. */
-static void find_pointers(const struct elf *elf, const struct table *t, struct elf_bytes relocations, struct candidates *found)
+static void find_pointers(const struct elf *elf, const struct pclntab *t, struct elf_bytes relocations, struct candidates *found)
 {
 	Elf64_Rela r;
 	Elf64_Shdr sh;
@@ -149,7 +106,7 @@ static void find_pointers(const struct elf *elf, const struct table *t, struct e
 		if (elf_section_by_name(elf, *name, &sh) && sh.sh_flags & SHF_WRITE)
 			b = elf_contents(elf, &sh);
 		for (uint64_t at = 0; at + 8 <= b.n && found->n < CANDIDATES_MAX; at += 8)
-			if (word(b, at) == t->vaddr)
+			if (pclntab_word(b, at) == t->vaddr)
 				found->at[found->n++] = sh.sh_addr + at;
 	}
 	for (uint64_t at = 0; at + sizeof(r) <= relocations.n && found->n < CANDIDATES_MAX; at += sizeof(r)) {
@@ -175,7 +132,7 @@ static void read_words(const struct elf *elf, struct elf_bytes relocations, uint
 			continue;
 		b = (struct elf_bytes){elf->bytes + ph.p_offset + skip, ph.p_filesz - skip};
 		for (size_t w = 0; w < MODULE_WORDS; w++)
-			words[w] = word(b, w * 8);
+			words[w] = pclntab_word(b, w * 8);
 	}
 	for (uint64_t at = 0; at + sizeof(r) <= relocations.n; at += sizeof(r)) {
 		memcpy(&r, relocations.v + at, sizeof(r));
@@ -188,9 +145,9 @@ static void read_words(const struct elf *elf, struct elf_bytes relocations, uint
  * The module data begins with a pointer to the table and holds, one after the other, where the first function begins and where
  * the last one ends. That pair is looked for rather than read at its offset, which other versions may change.
  */
-static bool text_by_module(const struct elf *elf, const struct table *t, uint64_t *ret)
+static bool text_by_module(const struct elf *elf, struct pclntab *t, uint64_t *ret)
 {
-	uint64_t length = entry(t, t->n) - entry(t, 0), words[MODULE_WORDS];
+	uint64_t length = pclntab_entry(t, t->n) - pclntab_entry(t, 0), words[MODULE_WORDS];
 	struct candidates found = {0};
 	struct elf_bytes relocations = {0};
 	size_t tried = 0;
@@ -204,9 +161,11 @@ static bool text_by_module(const struct elf *elf, const struct table *t, uint64_
 		for (size_t w = 0; w + 1 < MODULE_WORDS; w++) {
 			if (!words[w] || words[w + 1] - words[w] != length)
 				continue;
-			*ret = words[w] - entry(t, 0);
-			if (is_text(elf, t, *ret))
+			*ret = words[w] - pclntab_entry(t, 0);
+			if (is_text(elf, t, *ret)) {
+				memcpy(t->module, words + w, (MODULE_WORDS - w) * sizeof(*words));
 				return true;
+			}
 			if (++tried == PAIRS_MAX)
 				return false;
 		}
@@ -214,19 +173,31 @@ static bool text_by_module(const struct elf *elf, const struct table *t, uint64_
 	return false;
 }
 
-static bool find_text(const struct elf *elf, struct table *t)
+static bool find_text(const struct elf *elf, struct pclntab *t)
 {
-	if (t->version != GO_1_18)
+	uint64_t text;
+	bool found;
+
+	if (t->version < GO_1_18)
 		return is_text(elf, t, 0);
-	return (t->text && is_text(elf, t, t->text)) || text_by_module(elf, t, &t->text);
+	found = text_by_module(elf, t, &text);
+	if (t->text && is_text(elf, t, t->text))
+		return true;
+	t->text = found ? text : 0;
+	return found;
 }
 
-static void add_function(struct symtab *t, const struct table *table, uint64_t i, uint64_t *names)
+bool pclntab_open(struct pclntab *t, const struct elf *elf)
 {
-	uint64_t start = table->text + entry(table, i), end = table->text + entry(table, i + 1);
+	return find_table(elf, t) && find_text(elf, t);
+}
+
+static void add_function(struct symtab *t, const struct pclntab *table, uint64_t i, uint64_t *names)
+{
+	uint64_t start = table->text + pclntab_entry(table, i), end = table->text + pclntab_entry(table, i + 1);
 	/* Of the function: its entry, 4 bytes or, before 1.18, 8; then the offset of its name. */
-	uint64_t at = entry_function(table, i) + (table->version == GO_1_18 ? 4 : 8);
-	struct elf_bytes name = from(table->names, half(table->functions, at));
+	uint64_t at = pclntab_function(table, i) + (table->version >= GO_1_18 ? 4 : 8);
+	struct elf_bytes name = pclntab_from(table->names, pclntab_half(table->functions, at));
 	size_t room = name.n < SYMTAB_NAME_MAX ? name.n : SYMTAB_NAME_MAX, n = room ? strnlen((const char *)name.v, room) : 0;
 
 	*names += n + 1;
@@ -237,15 +208,15 @@ static void add_function(struct symtab *t, const struct table *table, uint64_t i
 int pclntab_symbols(struct symtab *t, const struct elf *elf)
 {
 	uint64_t names = 0, last = 0;
-	struct table table;
+	struct pclntab table;
 
-	if (!find_table(elf, &table) || !find_text(elf, &table))
+	if (!pclntab_open(&table, elf))
 		return -ENOENT;
 	for (uint64_t i = 0; i < table.n && i < SYMTAB_SYMBOLS_MAX; i++) {
-		if (entry(&table, i) < last || entry(&table, i + 1) < entry(&table, i))
+		if (pclntab_entry(&table, i) < last || pclntab_entry(&table, i + 1) < pclntab_entry(&table, i))
 			break; /* not ascending: damaged */
 		add_function(t, &table, i, &names);
-		last = entry(&table, i + 1);
+		last = pclntab_entry(&table, i + 1);
 	}
 	return t->symbols.n ? 0 : -ENOENT;
 }

@@ -7,6 +7,7 @@
 #ifndef ELF_PCLNTAB_H
 #define ELF_PCLNTAB_H
 
+#include "elf/debug_info.h"
 #include "elf/symtab.h"
 
 /*
@@ -14,6 +15,12 @@
  * must follow from two places in the file that agree. `t` must be zeroed or freed.
  */
 int pclntab_symbols(struct symtab *t, const struct elf *elf);
+
+/*
+ * Inlined functions and lines, since Go 1.18, of a file that has no DWARF for them. 0, or -ENOENT as above. `ret` must be zeroed or
+ * freed.
+ */
+int pclntab_info(struct debug_info *ret, const struct elf *elf);
 
 /* Sections that hold what is read; names of others do not matter. NULL ends the list. */
 extern const char *const pclntab_sections[];

@@ -90,7 +90,7 @@ static void load_unwind(struct loader *l)
 		load(l, offset, n);
 }
 
-static void load_symbols(struct loader *l)
+static void load_symbols(struct loader *l, bool lines)
 {
 	const struct elf *elf = &l->copy->elf;
 	bool dynamic = false, full = false;
@@ -108,10 +108,11 @@ static void load_symbols(struct loader *l)
 	load_sections(l, plt_sections, STUB_BYTES_MAX);
 	if (!full) {
 		load_sections(l, (const char *const[]){MINIDEBUG_SECTION, NULL}, SYMBOLS_BYTES_MAX);
-		if (is_go(elf))
-			load_sections(l, pclntab_sections, SYMBOLS_BYTES_MAX);
 		load_unwind(l);
 	}
+	/* A Go program's own table: for names, and for the lines of one without DWARF. */
+	if (is_go(elf) && (!full || (lines && !elf_section_by_name(elf, ".debug_line", &sh) && !elf_section_by_name(elf, ".zdebug_line", &sh))))
+		load_sections(l, pclntab_sections, SYMBOLS_BYTES_MAX);
 	/* Without section headers the dynamic symbols are somewhere in the segments, with a linker that is told so even in text. */
 	for (uint32_t i = 0; !dynamic && elf_segment(elf, i, &ph); i++)
 		if (ph.p_type == PT_DYNAMIC || ph.p_type == PT_LOAD)
@@ -168,7 +169,7 @@ int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts
 	/* These reads may have overwritten the header's bytes, if the file changed meanwhile: the copy in elf.header is used. */
 	load_notes(&l);
 	if (parts >= ELF_SYMBOLS)
-		load_symbols(&l);
+		load_symbols(&l, parts == ELF_DEBUG_INFO);
 	if (parts == ELF_DEBUG_INFO)
 		load_debug_info(&l);
 	if (parts == ELF_UNWIND)

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "elf/eh_frame.h"
+#include "elf/pclntab.h"
 #include "elf/reader.h"
 #include "symbolize/elf_bytes.h"
 #include "symbolize/foreign.h"
@@ -211,7 +212,7 @@ static size_t read_tables(struct parse *p)
 	return in.n_answered;
 }
 
-/* DWARF of the file itself, else of its debug file. */
+/* DWARF of the file itself, else of its debug file, else what Go programs have instead. */
 static void read_debug_info(struct parse *p, struct debug_info *d)
 {
 	const struct elf *const places[] = {&p->own.copy.elf, p->debug};
@@ -228,6 +229,8 @@ static void read_debug_info(struct parse *p, struct debug_info *d)
 
 		ret = debug_info_build(d, &in);
 	}
+	if (ret)
+		pclntab_info(d, &p->own.copy.elf);
 }
 
 static int parse_files(struct parse *p, struct buf *out)
