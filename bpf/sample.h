@@ -74,7 +74,8 @@ struct sample_record {
  */
 #define RECORD_RAW 2
 #define SAMPLE_RAW_WORDS 8000	    /* of the main thread's stack, at most */
-#define SAMPLE_RAW_WORDS_OTHER 1000 /* of another thread's, of which it is not known where it begins */
+#define SAMPLE_RAW_WORDS_OTHER 4000 /* of another thread's, of which it is not known where it begins */
+#define SAMPLE_RAW_WORDS_FEW 1000   /* the same when the log is no more nearly empty */
 #define SAMPLE_RAW_ABOVE 64   /* bytes above where the main thread's stack began: its first frame reads there */
 
 /* Index slot: the record with this hash. 0/0 is empty: a record's offset is stored + 1. */

@@ -202,7 +202,7 @@ UNWIND_FUNCTION int unwind_is_return_address(struct unwind_walk *w, __u64 addres
 		return 0;
 	w->code_known = !unwind_read(w, w->words, 24, address - 8);
 	w->trampoline = w->code_known && unwind_is_trampoline(w->words[1], w->words[2]);
-	return !w->code_known || w->trampoline || unwind_ends_in_call(w->words[0]);
+	return !w->code_known || w->trampoline || unwind_ends_in_call(w->words[0]) || unwind_is_interpreter_entry(w->words[1], w->words[2]);
 }
 
 /*
@@ -334,6 +334,9 @@ static inline int unwind_find_cfa(struct unwind_walk *w)
 	case UNWIND_CFA_SP:
 		cfa = w->sp + rule->cfa_offset;
 		break;
+	case UNWIND_CFA_STG:
+		cfa = unwind_stg_stack_pointer(w->sp);
+		break;
 	case UNWIND_CFA_PLT:
 		cfa = w->sp + 8 + ((w->pc & 15) >= rule->reg ? 8 : 0);
 		break;
@@ -365,7 +368,7 @@ static inline int unwind_find_cfa(struct unwind_walk *w)
 	}
 	w->words[0] = cfa;
 	/* Only what jumped here with the return address in a register has no frame at all. */
-	if (cfa & 7 || cfa < w->sp || (cfa == w->sp && !(w->live && rule->ra == UNWIND_RA_REG)) ||
+	if (cfa & 7 || cfa < w->sp || (cfa == w->sp && !(w->live && rule->ra == UNWIND_RA_REG) && rule->ra_offset < 0) ||
 	    cfa - w->sp > UNWIND_FRAME_BYTES_MAX)
 		return UNWIND_BAD_FRAME;
 	return UNWIND_CONTINUE;
@@ -411,13 +414,16 @@ static inline int unwind_step_rule(struct unwind_walk *w)
 {
 	const struct unwind_rule *rule = &w->rule;
 	__u32 span = (__u32)rule->ra_offset - (__u32)rule->fp_offset;
-	__u8 live = w->live, guess = rule->cfa == UNWIND_CFA_REG && live == UNWIND_LIVE_BEFORE;
-	__u64 cfa, text = w->mapping.start, ra;
+	__u8 live = w->live, guess = rule->cfa == UNWIND_CFA_STG || (rule->cfa == UNWIND_CFA_REG && live == UNWIND_LIVE_BEFORE);
+	__u64 cfa, top, text = w->mapping.start, ra;
 	int ret = unwind_find_cfa(w);
 
 	if (ret != UNWIND_CONTINUE)
 		return ret;
 	cfa = w->words[0];
+	top = cfa;
+	if (rule->ra == UNWIND_RA_AT_CFA && rule->ra_offset >= 0 && !rule->cfa_offset)
+		top += rule->ra_offset + 8;
 	if (rule->ra == UNWIND_RA_AT_CFA && rule->fp == UNWIND_FP_AT_CFA && span - 8 <= 56 && !(span & 7)) {
 		if (unwind_read(w, w->words, unwind_masked(span + 8, 7), cfa + rule->fp_offset))
 			return UNWIND_FAULT;
@@ -442,7 +448,7 @@ static inline int unwind_step_rule(struct unwind_walk *w)
 		return UNWIND_WHOLE;
 	if (!unwind_is_user_address(ra) || (guess && !unwind_is_return_address(w, ra)))
 		return UNWIND_BAD_RETURN;
-	unwind_arrive(w, ra, cfa, w->fp);
+	unwind_arrive(w, ra, top, w->fp);
 	w->code_known = 0;
 	/* Hand-written routines that call each other keep registers for each other. */
 	if (live == UNWIND_LIVE && ra >= text && ra < w->mapping.end)

@@ -51,6 +51,11 @@ enum unwind_cfa {
 	UNWIND_CFA_DEREF_FP, /* *(frame pointer + cfa_offset) + cfa_addend */
 	UNWIND_CFA_PLT,	     /* stack pointer + 8 + ((pc & 15) >= reg ? 8 : 0): entries of a procedure linkage table */
 	UNWIND_CFA_SIGNAL,   /* a signal trampoline: all registers are in the frame that the kernel built */
+	/*
+	 * Code that GHC made. It has no frames on this stack: the stack pointer is where StgRun left it (rts/StgCRun.c), but for what
+	 * aligns it for a call to C, and all else is as in the rule of StgRun. That is a guess, which the return address must prove.
+	 */
+	UNWIND_CFA_STG,
 };
 
 /* Where the caller's frame pointer is. */
@@ -65,7 +70,7 @@ enum unwind_fp {
 
 /* Where the return address is. */
 enum unwind_ra {
-	UNWIND_RA_AT_CFA, /* *(CFA + ra_offset), nearly always -8 on x86-64 */
+	UNWIND_RA_AT_CFA, /* *(CFA + ra_offset), nearly always -8 on x86-64; above a CFA without offset: then so is the caller's stack pointer */
 	UNWIND_RA_REG,	  /* in register number ra_offset: only where registers are live */
 	UNWIND_RA_END,	  /* undefined: the outermost frame of a thread, whatever else the rule says */
 	UNWIND_RA_NONE,	  /* what no rule kind can express */

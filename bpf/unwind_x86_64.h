@@ -44,6 +44,17 @@ static inline int unwind_ends_in_call(__u64 code)
 	       (code & 0x000000000038FF00ull) == 0x000000000010FF00ull;
 }
 
+/*
+ * HotSpot's interpreter jumps to what it calls, with an address on the stack that no call precedes. What is there restores the stack
+ * pointer: mov -16(%rbp),%rsp; movq $0,-16(%rbp) up to JDK 20, then mov -16(%rbp),%rcx; lea 0(%rbp,%rcx,8),%rsp
+ * (src/hotspot/cpu/x86/templateInterpreterGenerator_x86.cpp, generate_return_entry_for).
+ */
+static inline int unwind_is_interpreter_entry(__u64 code, __u64 next)
+{
+	return (code == 0xF045C748F0658B48ull && !(__u32)next) ||
+	       (code == 0xCD648D48F04D8B48ull && !(next & 0xFF));
+}
+
 /* The target of a direct call that ends at `address` behind these bytes, or 0. */
 static inline __u64 unwind_call_target(__u64 code, __u64 address)
 {
@@ -53,9 +64,11 @@ static inline __u64 unwind_call_target(__u64 code, __u64 address)
 /*
  * How many words stand on the stack below the return address, of a function about to run `code` with `before` in front of it, where its
  * code alone says so: none at its first instruction (endbr64, push %rbp, or sub $8,%rsp behind endbr64), at its ret, and in a linkage
- * table (jmp *address); one at mov %rsp,%rbp, the caller's frame pointer, and at add $8,%rsp; ret.
+ * table (jmp *address), at mov $n,%rax; ret, and in HotSpot's SpinPause (pause; and these two); one at mov %rsp,%rbp, the caller's frame pointer, and at add $8,%rsp; ret.
  * UNWIND_FRAMED anywhere else: then the frame pointer is this function's, if it has one.
  */
+#define UNWIND_SPIN_PAUSE 0x000001C0C74890F3ull
+
 enum unwind_pushed { UNWIND_UNFRAMED, UNWIND_PUSHED_FP, UNWIND_PUSHED_WORD, UNWIND_FRAMED };
 
 static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
@@ -63,7 +76,7 @@ static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
 	const __u32 endbr64 = 0xFA1E0FF3;
 
 	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (__u32)code == endbr64 ||
-	    (code & 0xFFFF) == 0x25FF || (code & 0xFFFFFF) == 0x25FFF2 || (before >> 32 == endbr64 && (__u32)code == 0x08EC8348))
+	    (code & 0xFFFF) == 0x25FF || (code & 0xFFFFFF) == 0x25FFF2 || code == UNWIND_SPIN_PAUSE || (code & 0xFF00000000FFFFFFull) == 0xC300000000C0C748ull || (before >> 32 == endbr64 && (__u32)code == 0x08EC8348))
 		return UNWIND_UNFRAMED;
 	if (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xE58948 || (code & 0xFFFFFF) == 0xEC8B48))
 		return UNWIND_PUSHED_FP;
@@ -107,6 +120,15 @@ static inline __u64 unwind_resolver_area(__u64 components)
 static inline int unwind_is_resolver_base(__u64 rbx, __u64 area_end)
 {
 	return rbx - area_end <= 48 && !(rbx & 15);
+}
+
+/*
+ * The stack pointer that StgRun left behind, of code that runs on it or calls from it: it is 8 above a multiple of 16, and 8 below that
+ * around calls, which want it aligned (GHC rts/StgCRun.c, compiler/GHC/CmmToAsm/X86/CodeGen.hs).
+ */
+static inline __u64 unwind_stg_stack_pointer(__u64 sp)
+{
+	return ((sp + 7) & ~15ull) + 8;
 }
 
 /* System calls after whose point of no return the stack that made them is gone: execve, execveat. */

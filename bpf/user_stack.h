@@ -163,10 +163,10 @@ static __always_inline __u32 take_raw(const struct sample_record *r, const struc
 		to[i] = walk->registers[i];
 	/* The main thread's stack ends there; another one's, which is not near, may end anywhere. */
 	if (size > STACK_GAP)
-		size = SAMPLE_RAW_WORDS_OTHER * 8;
+		size = (word <= log_limit_words / 8 ? SAMPLE_RAW_WORDS_OTHER : SAMPLE_RAW_WORDS_FEW) * 8;
 	if (size > SAMPLE_RAW_WORDS * 8)
 		size = SAMPLE_RAW_WORDS * 8;
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		asm volatile("" : "+r"(size));
 		size &= 0xFFF8;
 		if (size > SAMPLE_RAW_WORDS * 8)

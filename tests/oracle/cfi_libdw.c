@@ -342,7 +342,10 @@ static const struct unwind_rule *our_rule(const struct file *f, uint64_t pc)
 	static const struct unwind_rule none;
 	const struct unwind_part *part = unwind_table_part(&f->table, pc);
 
-	return part ? unwind_table_find(part, pc) : &none;
+	const struct unwind_rule *rule = part ? unwind_table_find(part, pc) : &none;
+
+	/* What GHC's code gets is no call frame information, and only where there is none. */
+	return rule->cfa == UNWIND_CFA_STG ? &none : rule;
 }
 
 /* Compares at one address. Returns the end of libdw's row, or 0 when it has none there. */

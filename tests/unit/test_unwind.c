@@ -37,7 +37,7 @@ static long read_memory(void *dst, uint32_t size, uint64_t address)
 
 /* One rule for each 64 bytes of text, in the order of this list. */
 enum { HOLE, SP8, SP24, FP16, FP16_SAVED, ADJACENT, DISTANT, FAR_APART, REG, DEREF_SP, DEREF_FP, PLT, SIGNAL, FP_AT_FP, FP_REG,
-       FP_UNKNOWN, RA_REG, RA_ABOVE, END, NO_RA, UNKNOWN_KIND, BACKWARDS, UNALIGNED, HUGE_FRAME, RESOLVER, RULES };
+       FP_UNKNOWN, RA_REG, RA_ABOVE, END, NO_RA, UNKNOWN_KIND, BACKWARDS, UNALIGNED, HUGE_FRAME, RESOLVER, STG_RUN, STG, RULES };
 static const struct unwind_rule rules[RULES] = {
 	[HOLE] = {.cfa = UNWIND_CFA_NONE},
 	[SP8] = {.cfa = UNWIND_CFA_SP, .cfa_offset = 8, .ra_offset = -8},
@@ -62,6 +62,8 @@ static const struct unwind_rule rules[RULES] = {
 	[UNKNOWN_KIND] = {.cfa = 77, .ra_offset = -8},
 	[BACKWARDS] = {.cfa = UNWIND_CFA_SP, .cfa_offset = -8, .ra_offset = -8},
 	[UNALIGNED] = {.cfa = UNWIND_CFA_SP, .cfa_offset = 12, .ra_offset = -8},
+	[STG_RUN] = {.cfa = UNWIND_CFA_SP, .fp = UNWIND_FP_AT_CFA, .fp_offset = 136, .ra_offset = 176},
+	[STG] = {.cfa = UNWIND_CFA_STG, .fp = UNWIND_FP_AT_CFA, .fp_offset = 136, .ra_offset = 176},
 	[RESOLVER] = {.cfa = UNWIND_CFA_REG, .reg = 3, .cfa_offset = 32, .ra_offset = -8},
 	[HUGE_FRAME] = {.cfa = UNWIND_CFA_SP, .cfa_offset = 0x7FFFFFF8, .ra_offset = -8},
 };
@@ -441,6 +443,46 @@ static void walks_text_without_rules_along_frame_pointers(void **state)
 	assert_int_equal(frames[3], BARE + 0x100);
 }
 
+/* StgRun's frame as its call frame information has it (rts/StgCRun.c), with 128 bytes instead of 16,384 for Haskell code. */
+static void walks_haskell_code_on_the_frame_of_stg_run(void **state)
+{
+	static const struct {
+		int rule, sp, at_call; /* words */
+	} cases[] = {{STG_RUN, 9, 0}, {STG, 9, 0}, {STG, 8, 1}}; /* 8 above a multiple of 16, and aligned for a call */
+	struct unwind_walk w;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		stack[9 + 17] = 77;
+		stack[9 + 22] = called_from(3);
+		w = begin(at(cases[i].rule), STACK + cases[i].sp * 8, 0);
+		w.exact = !cases[i].at_call;
+		w.pc += cases[i].at_call;
+		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		expect(&w, BARE + 0x300, STACK + (9 + 23) * 8, 77);
+	}
+	/* What is no return address there is none of StgRun's. */
+	w = begin(at(STG), STACK + 9 * 8, 0);
+	stack[9 + 22] = BARE + 0x500;
+	assert_int_equal(step(&w), UNWIND_BAD_RETURN);
+}
+
+/* HotSpot's interpreter jumps to what it calls. */
+static void knows_where_an_interpreter_is_returned_to(void **state)
+{
+	static const char *const codes[] = {"\x48\x8B\x65\xF0\x48\xC7\x45\xF0\0\0\0\0", "\x48\x8B\x4D\xF0\x48\x8D\x64\xCD\0\x90\x90\x90"};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
+		struct unwind_walk w = begin(BARE + 0x40, STACK, frame(4, STACK + 160, BARE + 0x500));
+
+		memset(code, 0x90, sizeof(code));
+		assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+		memcpy(code + 32 + 0x500, codes[i], 12);
+		w = begin(BARE + 0x40, STACK, STACK + 32);
+		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		expect(&w, BARE + 0x500, STACK + 48, STACK + 160);
+	}
+}
+
 /* Before a function without rules has a frame, and when it has none any more. */
 static void knows_prologues_and_epilogues_without_rules(void **state)
 {
@@ -671,6 +713,8 @@ int main(void)
 		cmocka_unit_test_setup(returns_from_signals, clear),
 		cmocka_unit_test_setup(knows_trampolines_without_rules_by_their_code, clear),
 		cmocka_unit_test_setup(walks_text_without_rules_along_frame_pointers, clear),
+		cmocka_unit_test_setup(walks_haskell_code_on_the_frame_of_stg_run, clear),
+		cmocka_unit_test_setup(knows_where_an_interpreter_is_returned_to, clear),
 		cmocka_unit_test_setup(knows_prologues_and_epilogues_without_rules, clear),
 		cmocka_unit_test_setup(refuses_frame_pointers_that_are_none, clear),
 		cmocka_unit_test_setup(crosses_holes_by_frame_pointer, clear),

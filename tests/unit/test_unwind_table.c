@@ -191,6 +191,32 @@ static void cuts_where_rules_run_out(void **state)
 	clear(&f);
 }
 
+/* What nothing describes in a program with StgRun is code of GHC's, before it and behind it, however large. */
+static void holes_of_haskell_programs_get_the_rule_of_stg_run(void **state)
+{
+	const struct unwind_rule *before, *stg, *behind;
+	struct fixture f;
+
+	start(&f);
+	put_fde(&f.section, f.cie, 0x1100, 0x10, "", 0);
+	/* advance 16; CFA = rsp + 0; rbp at CFA + 16392, return address at CFA + 16432: -2049 and -2054 times -8 */
+	put_fde(&f.section, f.cie, 0x401000, 0x40, "\x50\x0c\x07\x00\x11\x06\xff\x6f\x11\x10\xfa\x6f", 12);
+	assert_int_equal(build(&f, 0), 0);
+	assert_int_equal(f.table.parts.n, 1);
+	before = unwind_table_find(&f.table.parts.v[0], 0x200000);
+	stg = unwind_table_find(&f.table.parts.v[0], 0x401020);
+	behind = unwind_table_find(&f.table.parts.v[0], 0x401050);
+	assert_int_equal(stg->cfa, UNWIND_CFA_SP);
+	assert_int_equal(stg->ra_offset, 16432);
+	assert_int_equal(stg->fp_offset, 16392);
+	assert_int_equal(before->cfa, UNWIND_CFA_STG);
+	assert_int_equal(before->ra_offset, 16432);
+	assert_int_equal(before->fp_offset, 16392);
+	assert_memory_equal(before, behind, sizeof(*before));
+	assert_int_equal(offset_at(&f, 0x1108), 8);
+	clear(&f);
+}
+
 static void a_large_hole_needs_no_directory(void **state)
 {
 	struct fixture f;
@@ -297,6 +323,7 @@ int main(void)
 		cmocka_unit_test(fills_a_bucket),
 		cmocka_unit_test(cuts_a_large_image_between_buckets),
 		cmocka_unit_test(cuts_where_rules_run_out),
+		cmocka_unit_test(holes_of_haskell_programs_get_the_rule_of_stg_run),
 		cmocka_unit_test(a_large_hole_needs_no_directory),
 		cmocka_unit_test(bounds_what_a_forged_range_costs),
 		cmocka_unit_test(refuses_what_it_is_not_for),

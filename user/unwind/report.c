@@ -16,6 +16,7 @@ enum kind {
 	KIND_DEREF_FP,
 	KIND_PLT,
 	KIND_SIGNAL,
+	KIND_STG,
 	KIND_RA_ELSEWHERE,
 	KIND_FP_UNKNOWN,
 	KIND_RA_UNKNOWN,
@@ -32,6 +33,7 @@ static const char *const kind_texts[KINDS] = {
 	[KIND_DEREF_FP] = "*(frame pointer + n) + m: realigned stack",
 	[KIND_PLT] = "procedure linkage table",
 	[KIND_SIGNAL] = "signal trampoline",
+	[KIND_STG] = "code of GHC's, which has no frames: on the frame of StgRun",
 	[KIND_RA_ELSEWHERE] = "return address in a register or far from the frame",
 	[KIND_FP_UNKNOWN] = "caller's frame pointer lost",
 	[KIND_RA_UNKNOWN] = "return address in no place that a rule can tell",
@@ -50,11 +52,12 @@ static enum kind kind_of(const struct unwind_rule *r)
 		[UNWIND_CFA_DEREF_FP] = KIND_DEREF_FP,
 		[UNWIND_CFA_PLT] = KIND_PLT,
 		[UNWIND_CFA_SIGNAL] = KIND_SIGNAL,
+		[UNWIND_CFA_STG] = KIND_STG,
 	};
 
 	if (r->ra == UNWIND_RA_END)
 		return KIND_END;
-	if (r->cfa == UNWIND_CFA_NONE || r->cfa == UNWIND_CFA_SIGNAL)
+	if (r->cfa == UNWIND_CFA_NONE || r->cfa == UNWIND_CFA_SIGNAL || r->cfa == UNWIND_CFA_STG)
 		return by_cfa[r->cfa];
 	if (r->ra == UNWIND_RA_NONE)
 		return KIND_RA_UNKNOWN;

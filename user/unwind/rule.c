@@ -351,6 +351,8 @@ static int cfa_text(const struct unwind_rule *r, char *text, size_t n)
 		return snprintf(text, n, "CFA=rsp+8+(rip&15>=%u?8:0)", r->reg);
 	case UNWIND_CFA_SIGNAL:
 		return snprintf(text, n, "signal frame");
+	case UNWIND_CFA_STG:
+		return snprintf(text, n, "CFA=StgRun's rsp");
 	}
 	return snprintf(text, n, "no rule");
 }

@@ -27,6 +27,8 @@ struct builder {
 	uint64_t start;		 /* of the part */
 	uint64_t bucket;	 /* start of the bucket whose rows are being added */
 	struct unwind_rule last; /* of the row added last */
+	struct unwind_rule hole; /* of text that nothing describes */
+	struct unwind_rule stg;	 /* found on the way: see UNWIND_CFA_STG */
 	VEC(uint32_t) directory;
 	VEC(uint32_t) rows;
 	VEC(struct unwind_rule) rules;
@@ -188,12 +190,23 @@ static void mend_realigned(struct unwind_rule *rule)
 	}
 }
 
+/* The rule of GHC's StgRun: the return address lies far above the stack pointer, which it takes for the CFA. */
+static bool is_stg_run(const struct unwind_rule *rule)
+{
+	return rule->cfa == UNWIND_CFA_SP && !rule->cfa_offset && rule->ra == UNWIND_RA_AT_CFA && rule->ra_offset > 0 &&
+	       rule->fp == UNWIND_FP_AT_CFA;
+}
+
 static bool take_row(void *ctx, uint64_t pc, const struct cfi_state *state)
 {
 	struct unwind_rule rule = unwind_rule_of(state);
 	struct builder *b = ctx;
 
 	mend_realigned(&rule);
+	if (is_stg_run(&rule)) {
+		b->stg = rule;
+		b->stg.cfa = UNWIND_CFA_STG;
+	}
 	add_row(b, pc, &rule);
 	b->table->counts.raw_rows++;
 	return !b->full;
@@ -208,7 +221,7 @@ static void compile(struct builder *b, const struct eh_frame *f)
 		const struct eh_frame_function *function = &f->functions.v[i];
 
 		if (end && function->start - end > UNWIND_PADDING_MAX)
-			add_row(b, end, &no_rule);
+			add_row(b, end, &b->hole);
 		if (eh_frame_rows(f, function, take_row, b))
 			counts->bad++;
 		else
@@ -216,7 +229,7 @@ static void compile(struct builder *b, const struct eh_frame *f)
 		end = function->start + function->size;
 	}
 	if (end && !b->full)
-		add_row(b, end, &no_rule);
+		add_row(b, end, &b->hole);
 }
 
 /* Of a table that is full: the functions whose end it does not reach. */
@@ -230,9 +243,34 @@ static size_t left_out(const struct unwind_table *t, const struct eh_frame *f)
 	return n;
 }
 
+/* `hole` is the rule of what nothing describes. Returns the rule that it should be. */
+static struct unwind_rule build(struct unwind_table *t, const struct eh_frame *f, struct unwind_rule hole)
+{
+	struct builder *b = xcalloc(1, sizeof(*b));
+	struct unwind_rule better;
+
+	b->table = t;
+	b->hole = b->last = hole;
+	t->counts = (struct unwind_counts){
+		.bad = f->counts.bad,
+		.empty = f->counts.empty,
+		.outside = f->counts.outside,
+		.hidden = f->counts.hidden,
+		.clipped = f->counts.clipped,
+		.cut = f->counts.cut,
+	};
+	compile(b, f);
+	finish(b);
+	if (b->full)
+		t->counts.left_out = left_out(t, f);
+	better = b->stg;
+	free(b);
+	return better;
+}
+
 int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 {
-	struct builder *b;
+	struct unwind_rule stg;
 	struct eh_frame f;
 	int ret;
 
@@ -240,21 +278,11 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 		return -ENOEXEC;
 	ret = eh_frame_open(&f, elf);
 	if (!ret) {
-		b = xcalloc(1, sizeof(*b));
-		b->table = t;
-		t->counts = (struct unwind_counts){
-			.bad = f.counts.bad,
-			.empty = f.counts.empty,
-			.outside = f.counts.outside,
-			.hidden = f.counts.hidden,
-			.clipped = f.counts.clipped,
-			.cut = f.counts.cut,
-		};
-		compile(b, &f);
-		finish(b);
-		if (b->full)
-			t->counts.left_out = left_out(t, &f);
-		free(b);
+		stg = build(t, &f, no_rule);
+		if (stg.cfa != UNWIND_CFA_NONE) {
+			unwind_table_free(t);
+			build(t, &f, stg);
+		}
 	}
 	eh_frame_free(&f);
 	return ret;
