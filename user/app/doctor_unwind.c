@@ -42,26 +42,13 @@ static void add_range(struct coverage *c, uint64_t start, uint64_t end, const st
 		*vec_push(&c->holes) = (struct range){start, end};
 }
 
-/* The rows of a part as far as they lie in [start, end). */
+/* The rules of a part as far as they lie in [start, end). */
 static void cover_part(struct coverage *c, const struct unwind_part *p, uint64_t start, uint64_t end)
 {
-	const struct unwind_extent *e = (const struct unwind_extent *)p->words;
-	const struct unwind_rule *rules = (const struct unwind_rule *)(p->words + e->rules_word), *rule = NULL;
-	const uint32_t *directory = p->words + 4, *rows = p->words + e->rows_word;
-	uint64_t at = start;
+	struct unwind_span span = {.end = start};
 
-	for (uint32_t b = 0; b < e->buckets; b++)
-		for (uint32_t r = directory[b]; r < directory[b + 1]; r++) {
-			uint64_t row = p->start + (uint64_t)b * UNWIND_BUCKET_BYTES + UNWIND_ROW_PC(rows[r]);
-
-			if (row > at && at < end) {
-				add_range(c, at, row < end ? row : end, rule);
-				at = row;
-			}
-			rule = &rules[UNWIND_ROW_RULE(rows[r])];
-		}
-	if (at < end)
-		add_range(c, at, end, rule);
+	while (span.end < end && unwind_part_next(p, &span))
+		add_range(c, span.start, span.end < end ? span.end : end, span.rule);
 }
 
 /* The text in [start, end) of virtual addresses. */
