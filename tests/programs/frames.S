@@ -241,7 +241,7 @@ FUNCTION(behind_broken)
 	AT(USUAL)
 END(behind_broken)
 
-/* Bytes without an FDE: up to 15 are padding, which keeps the rule; 16 are a hole. */
+/* Bytes without an FDE: up to 15 are padding, which keeps the rule; 16 are a hole. In a program with a StgRun that is Haskell code. */
 	.balign 16
 	.skip 16, 0x90
 FUNCTION(before_padding)
@@ -254,10 +254,10 @@ END(before_padding)
 	.cfi_startproc
 	AT(USUAL)
 	.cfi_endproc
-	AT("no rule")
+	AT("CFA=StgRun's rsp fp=*(CFA+16392) ra=*(CFA+16432)")
 	.skip 15, 0x90
 	.cfi_startproc
 	AT(USUAL)
 	.cfi_endproc
-	AT("no rule")
+	AT("CFA=StgRun's rsp fp=*(CFA+16392) ra=*(CFA+16432)")
 	.section .note.GNU-stack, "", @progbits

@@ -190,11 +190,14 @@ static void mend_realigned(struct unwind_rule *rule)
 	}
 }
 
-/* The rule of GHC's StgRun: the return address lies far above the stack pointer, which it takes for the CFA. */
+/*
+ * The rule of GHC's StgRun, which takes the stack pointer for the CFA: above it lie 16,384 bytes for code that it runs, then rbx, rbp,
+ * r12 to r15 and the return address (rts/StgCRun.c, rts/include/rts/Constants.h).
+ */
 static bool is_stg_run(const struct unwind_rule *rule)
 {
-	return rule->cfa == UNWIND_CFA_SP && !rule->cfa_offset && rule->ra == UNWIND_RA_AT_CFA && rule->ra_offset > 0 &&
-	       rule->fp == UNWIND_FP_AT_CFA;
+	return rule->cfa == UNWIND_CFA_SP && !rule->cfa_offset && rule->ra == UNWIND_RA_AT_CFA && rule->ra_offset == 16384 + 48 &&
+	       rule->fp == UNWIND_FP_AT_CFA && rule->fp_offset == 16384 + 8;
 }
 
 static bool take_row(void *ctx, uint64_t pc, const struct cfi_state *state)
