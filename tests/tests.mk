@@ -85,10 +85,14 @@ check-service: test-deps
 soak: $(B)/profile
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/soak
 
+# A minute of 10,000 short processes beside 2,000 that sleep and 5,000 threads: do the daemon's ceilings hold?
+storm: $(B)/profile helpers
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/storm
+
 # Everything, in one run of prove, whose summary ends the output.
 check: test-deps
 	$(Q)$(MAKE) $(NESTED) $(B)/profile $(B)/demo unit-tests oracles fuzzers helpers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
-.PHONY: unit-tests oracles bench fuzzers helpers check check-service soak
+.PHONY: unit-tests oracles bench fuzzers helpers check check-service soak storm
