@@ -318,6 +318,10 @@ const tests = {
 			await page.keyboard.press("Escape");
 			await page.keyboard.press("v");
 			is(await view(page), "bottom", "v changes the view");
+			await page.keyboard.press("o");
+			is(await see(page, () => the().svg.querySelector("select[aria-label=Order]").value), "size", "o changes the order");
+			await page.keyboard.press("w");
+			is(await see(page, () => location.hash), "#v=bottom&o=size", "a key without a choice does nothing");
 			await page.keyboard.press("?");
 			ok(/Arrows, /.test(await text(page, ".details")), "? tells the keys");
 			await page.keyboard.press("Control+f");
@@ -501,7 +505,7 @@ const tests = {
 			is(await at("keep", "more", "fresh"), [[584, "p0"], [292, "p0"], [292, "p7"]], "what is new is told from what is more");
 			ok(/compared with 200 samples, 50 of them in frames that are gone/.test(await see(page, () => the().svg.textContent)), "how much is gone");
 			ok(/25\.00%0\.00%gone/.test(await text(page, ".top")), "what is gone is in the table", await text(page, ".top"));
-			await page.selectOption("select[aria-label=Width]", "was");
+			await page.keyboard.press("w");
 			is(await seen(), ["app", "gone", "keep", "leaf", "leaf", "more"], "as wide as before");
 			is(await at("keep", "more", "gone"), [[584, "p0"], [292, "p0"], [292, "m7"]], "gone frames have their width");
 			ok(/^200 samples before, all shown/.test(await text(page, ".sum")), "the sum says of what", await text(page, ".sum"));

@@ -473,8 +473,11 @@ static void begin_html(struct buf *out, const struct flamegraph_options *o)
 	svg_escape(out, flamegraph_csp, strlen(flamegraph_csp));
 	buf_puts(out, "\">\n<title>");
 	svg_text(out, o->title ? o->title : "Flame graph");
-	buf_puts(out, "</title>\n<style>html{color-scheme:light dark}body{margin:0}main{display:block}</style>\n</head>\n"
-		      "<body>\n<main>\n");
+	buf_puts(out, "</title>\n<style>html{color-scheme:light dark}body{margin:0}main{display:block}"
+		      "h1{position:absolute;width:1px;height:1px;margin:0;overflow:hidden;clip-path:inset(50%)}</style>\n</head>\n"
+		      "<body>\n<main>\n<h1>"); /* for who does not see the picture's own */
+	svg_text(out, o->title ? o->title : "Flame graph");
+	buf_puts(out, "</h1>\n");
 }
 
 void flamegraph_write(struct buf *out, const struct tree *tree, const struct flamegraph_options *o)

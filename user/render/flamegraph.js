@@ -1001,10 +1001,11 @@
 		e.stopPropagation();
 	});
 
-	const HELP = ["Arrows, Enter, Backspace, Esc: move, zoom", "/ n N: search", "m: actions", "v i c o: view, flip, colour, order",
+	const HELP = ["Arrows, Enter, Backspace, Esc: move, zoom", "/ n N: search", "m: actions", "v c o w t i: view, colour, order, width, thread, flip",
 		"s f h x r R u: sandwich, focus, hide, merge, recursion, undo", "y Y: copy"].join(DOT);
 	function press(e) {
 		const typing = e.target === input, g = current, p = where(g);
+		const which = { v: "view", c: "colour", o: "order", w: "size", t: "thread" }[e.key];
 		const find = (e.ctrlKey || e.metaKey) && e.key.toLowerCase() === "f";
 		if (find ? typing : e.ctrlKey || e.metaKey || e.altKey)
 			return;
@@ -1039,9 +1040,9 @@
 			go({ ops: state.ops.slice(0, -1) });
 		} else if (e.key === "i") {
 			go({ flip: !state.flip });
-		} else if ("vco".includes(e.key)) {
-			const k = { v: "view", c: "colour", o: "order" }[e.key], o = [...controls[k].options].map(x => x.value);
-			go({ [k]: o[(o.indexOf(state[k]) + 1) % o.length] });
+		} else if (which && controls[which]) {
+			const o = [...controls[which].options].map(x => x.value);
+			go({ [which]: o[(o.indexOf(state[which]) + 1) % o.length] });
 		} else if ((e.key === "m" || e.key === "ContextMenu" || (e.key === "F10" && e.shiftKey)) && p) {
 			const c = graph.transform.baseVal.consolidate().matrix;
 			openMenu(p, c.e + p.b.x + 8, c.f + rowY(p.r) + pitch);
