@@ -28,7 +28,8 @@ sub recorded_seconds {
 }
 
 subtest 'what runs is found when it ran' => sub {
-	my $d = start_daemon('--window', 1, '--frequency', 199);
+	# No ceiling: a frequency that is lowered in between makes a gap.
+	my $d = start_daemon({ config => "[limits]\ncpu = 100%\n" }, '--window', 1, '--frequency', 199);
 	wait_windows($d, 2);
 	my $begin = time();
 	my $load = start_command($burn, 1500);
@@ -230,7 +231,7 @@ subtest 'one process in the windows of two daemons' => sub {
 subtest 'full disk' => sub {
 	my $mount = "$dir/small";
 	mkdir($mount);
-	system('mount', '-t', 'tmpfs', '-o', 'size=2m,mode=0750', 'tmpfs', $mount) == 0 or plan(skip_all => 'cannot mount a tmpfs');
+	system('mount', '-t', 'tmpfs', '-o', 'size=8m,mode=0750', 'tmpfs', $mount) == 0 or plan(skip_all => 'cannot mount a tmpfs');
 	my $d = start_daemon({ state => "$mount/state", config => "[storage]\nmin_free = 0\n" }, '--window', 1, '--frequency', 99);
 	wait_windows($d, 2);
 	my ($before) = map { $_->[0] } rows($d, 'select max(id) from windows');
