@@ -172,9 +172,23 @@ static void seconds_have_fractions(void **state)
 	seconds("nan", -EINVAL, 0);
 }
 
+static void decimal_numbers(void **state)
+{
+	struct buf b = {0};
+
+	for (const uint64_t *v = (const uint64_t[]){1, 9, 10, 4294967296, UINT64_MAX, 0}; *v; v++) {
+		buf_decimal(&b, *v);
+		buf_putc(&b, ' ');
+	}
+	buf_decimal(&b, 0);
+	assert_string_equal(b.v, "1 9 10 4294967296 18446744073709551615 0");
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(decimal_numbers),
 		cmocka_unit_test(every_character_is_read), cmocka_unit_test(nothing_else_is_a_character),
 		cmocka_unit_test(what_is_unsafe_is_shown), cmocka_unit_test(file_names_are_harmless),
 		cmocka_unit_test(numbers_are_whole),	   cmocka_unit_test(seconds_have_fractions),

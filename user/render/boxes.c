@@ -53,18 +53,18 @@ static uint64_t pixels(uint64_t in_tenths)
 
 static void add_tenths(struct buf *out, uint64_t v)
 {
-	char text[24];
-	size_t i = sizeof(text);
-
+	buf_decimal(out, v / 10);
 	if (v % 10) {
-		text[--i] = '0' + v % 10;
-		text[--i] = '.';
+		buf_putc(out, '.');
+		buf_decimal(out, v % 10);
 	}
-	v /= 10;
-	do
-		text[--i] = '0' + v % 10;
-	while (v /= 10);
-	buf_add(out, text + i, sizeof(text) - i);
+}
+
+/* A command of a path and its number. */
+static void add_step(struct buf *d, char command, uint64_t v)
+{
+	buf_putc(d, command);
+	buf_decimal(d, v);
 }
 
 static unsigned top_of(const struct boxes *b, uint32_t row)
@@ -147,10 +147,14 @@ static void add_box(struct pen *p, const struct layout_box *box)
 
 	x = pixels(x);
 	end = pixels(end) > x ? pixels(end) : x + 1;
-	if (wide)
-		buf_printf(d, "M%" PRIu64 " %uh%" PRIu64 "v%uH%" PRIu64 "z", x + 1, y + 1, end - x - 3, b->pitch - 3, x + 1);
-	else
-		buf_printf(d, "M%" PRIu64 " %uh%" PRIu64, x, y, end - x > 2 ? end - x - 1 : 1);
+	add_step(d, 'M', x + wide);
+	add_step(d, ' ', y + wide);
+	add_step(d, 'h', wide ? end - x - 3 : end - x > 2 ? end - x - 1 : 1);
+	if (!wide)
+		return;
+	add_step(d, 'v', b->pitch - 3);
+	add_step(d, 'H', x + 1);
+	buf_putc(d, 'z');
 }
 
 static void add_label(struct pen *p, const struct layout_box *box)
