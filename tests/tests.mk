@@ -85,6 +85,10 @@ check-service: test-deps
 soak: $(B)/profile
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/soak
 
+# Ten minutes of the daemon over a mix of work: is what the history says true?
+mix: $(B)/profile
+	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/mix
+
 # A minute of 10,000 short processes beside 2,000 that sleep and 5,000 threads: do the daemon's ceilings hold?
 storm: $(B)/profile helpers
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/bench/storm
@@ -95,4 +99,4 @@ check: test-deps
 	$(Q)PROFILE=$(B)/profile BUILD=$(B) tests/run $(TESTS) $(sort $(wildcard tests/system/*.t))
 
 -include $(TEST_OBJ:.o=.d) $(TESTS:=.d) $(FUZZ_OBJ:.o=.d) $(FUZZERS:=.d) $(ORACLES:=.d)
-.PHONY: unit-tests oracles bench fuzzers helpers check check-service soak storm
+.PHONY: unit-tests oracles bench fuzzers helpers check check-service soak storm mix

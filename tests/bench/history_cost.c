@@ -201,8 +201,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "history_cost: %s\n", argc == 2 ? err.text : "which directory?");
 		return 1;
 	}
-	if (t.windows.n < 4)
+	if (t.windows.n < 4) {
+		fprintf(stderr, "history_cost: four windows are the least\n");
 		return 1;
+	}
 	read_each(&t);
 	busy = (double)(t.expected - t.idle) * t.windows.v[0]->period_ns / t.seconds_ns;
 	printf("%zu windows of %.1f s: %.2f busy CPUs, %.0f samples of %.1f processes a window; read in %.2f ms of CPU\n", t.windows.n,
