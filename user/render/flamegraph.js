@@ -350,12 +350,13 @@
 	// hit: by function, does its name match? marks: those that are in view. count[i]: marked nodes before i. onPath[i]: is
 	// there one from the root to i? Both are made when they are asked for.
 	let hit = null, marks, count, onPath;
+	const literal = s => s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 	function compile(s) {
 		const icase = s === s.toLowerCase() ? "i" : "";
 		try {
 			return new RegExp(s, icase);
 		} catch (e) {
-			return new RegExp(s.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"), icase);
+			return new RegExp(literal(s), icase);
 		}
 	}
 	function search() {
@@ -956,7 +957,7 @@
 		["Merge into its callers", "x", op("m")],
 		["Collapse its recursion", "r", op("r")],
 		["Collapse all recursion", "R", () => go({ ops: [...state.ops, { t: "r", f: "*" }] })],
-		["Search for it", "", g => go({ q: "^" + nameOf(g.f).replace(/[.*+?^${}()|[\]\\]/g, "\\$&") + "$" })],
+		["Search for it", "", g => go({ q: "^" + literal(nameOf(g.f)) + "$" })],
 		["Copy name", "y", g => copy(nameOf(g.f))],
 		["Copy stack", "Y", g => copy(stackOf(g).map(nameOf).join("\n"))],
 		...(placed ? [["Copy file:line", "", g => copy(placeOf(g))]] : []),

@@ -77,23 +77,36 @@ function letters(v,   alphabet, s) {
 }
 
 # One declaration follows another: a comma says so in fewer bytes.
-function continues(i) { return token[i] == ";" && constant[depth] && token[i + 1] == "const" }
+function continues(i) { return token[i] == ";" && declaration[depth] && token[i + 1] ~ /^(const|let)$/ }
+
+# The same in fewer bytes. What a constant must not be used for, the source has made sure of.
+function shortest(t) {
+	if (t == "const")
+		return "let"
+	if (t == "true" || t == "false")
+		return t == "true" ? "!0" : "!1"
+	sub(/^0\./, ".", t)
+	return t in short ? short[t] : t
+}
 
 END {
 	choose_names()
 	for (i = 1; i <= n; i++) {
-		t = token[i] in short ? short[token[i]] : token[i]
+		t = shortest(token[i])
 		if (t ~ /^[([{]$/)
-			constant[++depth] = 0
+			declaration[++depth] = 0
 		else if (t ~ /^[)\]}]$/)
 			depth--
-		else if (t == "const")
-			constant[depth] = 1
+		else if (t == "let")
+			declaration[depth] = 1
 		if (continues(i)) {
 			t = ","
 			i++
-		} else if (t == ";")
-			constant[depth] = 0
+		} else if (t == ";") {
+			declaration[depth] = 0
+			if (token[i + 1] == "}")
+				continue
+		}
 		if ((before ~ /[A-Za-z0-9_$]$/ && t ~ /^[A-Za-z0-9_$]/) || (blank[i] && before ~ /^[+-]+$/ && t ~ /^[+-]/) ||
 		    (before == "]" && t == ">")) # "]]>" would end the CDATA section that holds the script
 			printf " "
