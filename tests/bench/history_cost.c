@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "profile/merge.h"
-#include "store/store.h"
+#include "store/database.h"
 
 #include <inttypes.h>
 #include <sqlite3.h>
@@ -95,8 +95,11 @@ static uint64_t number(sqlite3 *db, const char *sql)
 	return n;
 }
 
-/* Bytes of the database that are in use; without the dictionary that the next windows will refer to, or with it. */
-static uint64_t database_bytes(const char *dir, bool with_dictionary)
+/*
+ * Bytes of the database that are in use. `merged`: all windows are, and of the dictionary that they have only their part counts: it
+ * serves for many more.
+ */
+static uint64_t database_bytes(const char *dir, bool merged)
 {
 	uint64_t bytes;
 	char path[300];
@@ -105,8 +108,10 @@ static uint64_t database_bytes(const char *dir, bool with_dictionary)
 	snprintf(path, sizeof(path), "%s/" STORE_FILE, dir);
 	sqlite3_open(path, &db);
 	bytes = (number(db, "PRAGMA page_count") - number(db, "PRAGMA freelist_count")) * number(db, "PRAGMA page_size");
-	if (!with_dictionary)
-		bytes -= number(db, "SELECT length(bytes) FROM dictionaries ORDER BY id DESC LIMIT 1");
+	if (merged)
+		bytes -= number(db, "SELECT sum(length(bytes)) FROM dictionaries") -
+			 number(db, "SELECT sum(length(bytes)) FROM dictionaries WHERE id IN (SELECT dictionary FROM windows)") *
+				 number(db, "SELECT count(*) FROM windows") / STORE_MERGED_PER_DICTIONARY;
 	sqlite3_close(db);
 	return bytes;
 }
@@ -147,7 +152,7 @@ static double merge(struct store *s, const struct store_limits *limits, const ch
 		longest = cpu() - step > longest ? cpu() - step : longest;
 	} while (ret == 1);
 	printf("  merging takes %.2f ms CPU a window, %.1f ms the longest step\n", (cpu() - start) / 1e6 / windows, longest / 1e6);
-	bytes = database_bytes(dir, false) - empty;
+	bytes = database_bytes(dir, true) - empty;
 	print_size(what, bytes, windows);
 	return (double)bytes / windows * MINUTES_A_DAY / 1e6;
 }
@@ -164,7 +169,7 @@ static void print_costs(const struct total *t, const char *dir, size_t n)
 	char path[300];
 	struct store *s = open_copy(dir, n > 1 ? "twice" : "again", path);
 
-	empty = database_bytes(path, true);
+	empty = database_bytes(path, false);
 	start = cpu();
 	for (size_t i = 0; i < windows; i++) {
 		struct profile *p = laid_over(t, i, n);
@@ -173,11 +178,11 @@ static void print_costs(const struct total *t, const char *dir, size_t n)
 			fail(&err);
 		profile_free(p);
 		if (!i)
-			first = database_bytes(path, true);
+			first = database_bytes(path, false);
 	}
 	printf("  append takes %.2f ms of CPU a window\n", (cpu() - start) / 1e6 / windows);
-	mb[0] = (database_bytes(path, true) - first) / (windows - 1.0) * MINUTES_A_DAY / 1e6;
-	print_size("60 seconds", database_bytes(path, true) - first, windows - 1);
+	mb[0] = (database_bytes(path, false) - first) / (windows - 1.0) * MINUTES_A_DAY / 1e6;
+	print_size("60 seconds", database_bytes(path, false) - first, windows - 1);
 	mb[1] = merge(s, &limits, path, empty, windows, "10 minutes");
 	limits.merge_1h_after_ns = NS_PER_SEC;
 	mb[2] = merge(s, &limits, path, empty, windows, "hours");

@@ -16,11 +16,11 @@ static void encoded_free(struct encoded *e)
 	buf_free(&e->dictionary);
 }
 
-/* The encoder goes on with the newest dictionary of the database. A damaged one is followed by a new one. */
+/* The encoder goes on with the dictionary of the last window. A damaged one is followed by a new one. */
 static int continue_dictionary(struct store *s)
 {
 	const struct dictionary *d;
-	int rc = database_number(s, "SELECT max(id) FROM dictionaries", &s->dictionary);
+	int rc = database_dictionary_of(s, 0, &s->dictionary);
 
 	if (rc || !s->dictionary)
 		return rc;
@@ -61,19 +61,6 @@ static int encode(struct store *s, const struct profile *p, struct encoded *e)
 	return window_encode(s->encoder, p, &e->window) ? SQLITE_TOOBIG : SQLITE_OK;
 }
 
-static int insert_dictionary(struct store *s, const struct buf *bytes)
-{
-	auto_statement sqlite3_stmt *q = NULL;
-	int rc = sqlite3_prepare_v2(s->db, "INSERT INTO dictionaries VALUES(NULL, ?)", -1, &q, NULL);
-
-	if (rc)
-		return rc;
-	sqlite3_bind_blob64(q, 1, bytes->v, bytes->n, SQLITE_STATIC);
-	rc = sqlite3_step(q);
-	s->dictionary = sqlite3_last_insert_rowid(s->db);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
 static int find_boot(struct store *s)
 {
 	auto_statement sqlite3_stmt *add = NULL, *find = NULL;
@@ -103,7 +90,7 @@ static int write_rows(struct store *s, const struct profile *p, const struct enc
 	if (!rc && !s->boot)
 		rc = find_boot(s);
 	if (!rc && e->dictionary.n)
-		rc = insert_dictionary(s, &e->dictionary);
+		rc = database_insert_dictionary(s, &e->dictionary, &s->dictionary);
 	w.boot = s->boot;
 	w.dictionary = s->dictionary;
 	rc = rc ? rc : database_insert_window(s, &w, p, &e->window);

@@ -322,6 +322,26 @@ const struct dictionary *database_dictionary(struct store *s, int64_t id)
 	return s->read = dictionary_new(sqlite3_column_blob(q, 0), sqlite3_column_bytes(q, 0));
 }
 
+int database_dictionary_of(struct store *s, unsigned level, int64_t *ret)
+{
+	auto_free char *sql = xasprintf("SELECT dictionary FROM windows WHERE level = %u ORDER BY id DESC LIMIT 1", level);
+
+	return database_number(s, sql, ret);
+}
+
+int database_insert_dictionary(struct store *s, const struct buf *bytes, int64_t *ret_id)
+{
+	auto_statement sqlite3_stmt *q = NULL;
+	int rc = sqlite3_prepare_v2(s->db, "INSERT INTO dictionaries VALUES(NULL, ?)", -1, &q, NULL);
+
+	if (rc)
+		return rc;
+	sqlite3_bind_blob64(q, 1, bytes->v, bytes->n, SQLITE_STATIC);
+	rc = sqlite3_step(q);
+	*ret_id = sqlite3_last_insert_rowid(s->db);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int database_profile(struct store *s, int64_t window, int64_t dictionary, struct profile **ret)
 {
 	const struct dictionary *d = database_dictionary(s, dictionary);

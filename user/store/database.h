@@ -12,6 +12,7 @@
 
 #include <sqlite3.h>
 
+#define STORE_MERGED_PER_DICTIONARY 72 /* merged windows: half a day of ten minutes, three days of hours */
 #define PAGE_BYTES 2048 /* of a new database: a compressed window is some 10 KB, half a page of it is wasted */
 
 struct store {
@@ -66,6 +67,11 @@ int database_delete_window(struct store *s, int64_t id);
 const struct dictionary *database_dictionary(struct store *s, int64_t id);
 /* The profile of a window. 0, or -EBADMSG when it, or its dictionary, is damaged or missing. */
 int database_profile(struct store *s, int64_t window, int64_t dictionary, struct profile **ret);
+
+/* The dictionary of the last window of a level; 0: there is none. SQLITE_OK or the error. */
+int database_dictionary_of(struct store *s, unsigned level, int64_t *ret);
+/* Inside an open transaction. SQLITE_OK or the error. */
+int database_insert_dictionary(struct store *s, const struct buf *bytes, int64_t *ret_id);
 
 /* Writes a window inside an open transaction. `id` 0: the next one. SQLITE_OK or the error; -EFBIG and the like too. */
 struct window_row {

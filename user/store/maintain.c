@@ -120,16 +120,18 @@ static int delete_old(struct store *s, const struct store_limits *l, uint64_t no
 /* Dictionaries and labels that no window needs any more. */
 static int collect_garbage(struct store *s)
 {
+	auto_free char *sql = NULL;
 	int rc;
 
 	if (!s->garbage)
 		return NOTHING;
-	rc = database_exec(s, "BEGIN IMMEDIATE;"
-			      "DELETE FROM dictionaries WHERE id NOT IN (SELECT dictionary FROM windows)"
-			      " AND id < (SELECT max(id) FROM dictionaries);"
-			      "DELETE FROM labels WHERE last_window < (SELECT min(id) FROM windows);"
-			      "DELETE FROM boots WHERE id NOT IN (SELECT boot FROM windows);"
-			      "COMMIT");
+	/* The encoder goes on with its dictionary, though no window may have it at the moment. */
+	sql = xasprintf("BEGIN IMMEDIATE;"
+			"DELETE FROM dictionaries WHERE id NOT IN (SELECT dictionary FROM windows) AND id != %lld;"
+			"DELETE FROM labels WHERE last_window < (SELECT min(id) FROM windows);"
+			"DELETE FROM boots WHERE id NOT IN (SELECT boot FROM windows);"
+			"COMMIT", (long long)(s->encoder ? s->dictionary : 0));
+	rc = database_exec(s, sql);
 	if (rc)
 		return failed(rc);
 	s->garbage = false;
@@ -300,33 +302,70 @@ static struct profile *coarsened(const struct merging *m, unsigned level)
 	return profile_coarsen(m->sum, levels[level].process_ns / period, levels[level].frame_ns / period);
 }
 
-/*
- * Without a dictionary: few frames are left, and what they share with other windows is less than the dictionaries that would have
- * to be kept for them.
- */
-static int encode_merged(const struct profile *p, struct buf *out)
-{
-	struct dictionary *none = dictionary_new(NULL, 0);
-	struct window_encoder *e = window_encoder_new(none);
-	int ret = window_encode(e, p, out);
+/* A merged window as it is written. */
+struct merged {
+	struct buf window, dictionary; /* dictionary: of a new one, or empty */
+	int64_t id; /* of the dictionary; when it is not new */
+};
 
+static void merged_free(struct merged *m)
+{
+	buf_free(&m->window);
+	buf_free(&m->dictionary);
+}
+
+/* The dictionary of the window before, while it serves for few others. NULL: there is none to go on with. */
+static const struct dictionary *last_dictionary(struct store *s, unsigned level, int64_t *ret_id)
+{
+	auto_free char *sql = NULL;
+	int64_t windows;
+
+	if (database_dictionary_of(s, level, ret_id) || !*ret_id)
+		return NULL;
+	sql = xasprintf("SELECT count(*) FROM windows WHERE dictionary = %lld", (long long)*ret_id);
+	return database_number(s, sql, &windows) || windows >= STORE_MERGED_PER_DICTIONARY ? NULL : database_dictionary(s, *ret_id);
+}
+
+/*
+ * Most of a merged window is names of functions, which the next ones have too: a window in some dozens is a dictionary for those that
+ * follow, and for itself. Encoders of merged windows are not kept: it is some milliseconds in ten minutes.
+ */
+static int encode_merged(struct store *s, unsigned level, const struct profile *p, struct merged *m)
+{
+	const struct dictionary *last = last_dictionary(s, level, &m->id);
+	struct dictionary *new = last ? NULL : dictionary_new(NULL, 0);
+	struct window_encoder *e;
+	int ret = 0;
+
+	if (!last) {
+		e = window_encoder_new(new);
+		ret = window_encoder_dictionary(e, p, &m->dictionary);
+		window_encoder_free(e);
+		dictionary_free(new);
+		new = ret ? NULL : dictionary_new(m->dictionary.v, m->dictionary.n);
+	}
+	e = last || new ? window_encoder_new(last ? last : new) : NULL;
+	ret = e ? window_encode(e, p, &m->window) : -EFBIG;
 	window_encoder_free(e);
-	dictionary_free(none);
+	dictionary_free(new);
 	return ret ? SQLITE_TOOBIG : SQLITE_OK;
 }
 
 static int replace_group(struct store *s, const struct group *g, unsigned level, const struct profile *p)
 {
 	struct window_row w = {.id = g->ids[0], .level = level, .parts = g->parts, .covered_ns = g->covered_ns, .boot = g->boot};
-	struct buf bytes = {0};
-	int rc = encode_merged(p, &bytes);
+	struct merged m = {0};
+	int rc = encode_merged(s, level, p, &m);
 
 	rc = rc ? rc : database_exec(s, "BEGIN IMMEDIATE");
 	for (size_t i = 0; !rc && i < g->n; i++)
 		rc = database_delete_window(s, g->ids[i]);
-	rc = rc ? rc : database_insert_window(s, &w, p, &bytes);
+	if (!rc && m.dictionary.n)
+		rc = database_insert_dictionary(s, &m.dictionary, &m.id);
+	w.dictionary = m.id;
+	rc = rc ? rc : database_insert_window(s, &w, p, &m.window);
 	rc = rc ? rc : database_exec(s, "COMMIT");
-	buf_free(&bytes);
+	merged_free(&m);
 	return rc;
 }
 

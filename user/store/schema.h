@@ -16,7 +16,7 @@
  *   period_ns   CPU time that one sample stands for: 1e9 / rate
  *   event       what was counted: cpu-clock, cycles
  *   expected, idle, filtered, recorded, lost   sampling periods; expected = idle + filtered + recorded + lost, always
- *   dictionary  -> dictionaries: what its profile is encoded with; 0: nothing, as merged windows are
+ *   dictionary  -> dictionaries: what its profile is encoded with
  * losses        the lost periods of a window by reason (the names of the accounting line)
  * processes     one row per process that had samples in a window. Those of less than half a CPU second share one with all
  *               others like them: processes says how many they are, members which, pid and identity are 0 then (process_rows.h)
