@@ -237,7 +237,8 @@ static inline int unwind_is_entry_stack(struct unwind_walk *w)
 
 /*
  * A hole in text that has rules: hand-written code, mostly without a frame pointer, and what it leaves in that register may be an
- * outer function's. So it must be a call to the very code that `at` is in that stands before the return address (words[0]).
+ * outer function's. So it must be a call to the very code that `at` is in that stands before the return address (words[0]). Only where
+ * the frame pointer is at the top of the stack it is this function's in any case: an outer one lies behind the return address of this.
  */
 static inline int unwind_is_called_directly(struct unwind_walk *w, __u64 at, __u64 return_address)
 {
@@ -283,7 +284,7 @@ static inline int unwind_step_frame_pointer(struct unwind_walk *w, __u64 at, int
 	/* Where a thread of execution was made by hand, its outermost return address was never called from. */
 	if (!unwind_is_return_address(w, frame[1]) && !(w->code_known && !frame[0]))
 		return UNWIND_BAD_RETURN;
-	if (hole && !unwind_is_called_directly(w, at, frame[1]))
+	if (hole && w->fp != w->sp && !unwind_is_called_directly(w, at, frame[1]))
 		return UNWIND_BAD_FRAME;
 	return unwind_arrive(w, frame[1], w->fp + sizeof(frame), frame[0]);
 }

@@ -40,7 +40,9 @@ for my $case ([ 'lazy', '-O2', '-Wl,-z,lazy' ], [ 'now', '-O1', '-Wl,-z,now' ], 
 	cmp_ok($n{steps}, '>', 20000, "$name: the program ran");
 	is($n{signals}, 2, "$name: with its signals");
 	is($n{exit}, 0, "$name: to its end");
-	cmp_ok($n{whole}, '>=', 0.995 * $n{steps}, "$name: at 99.5 % it is whole") or diag($r->{out});
+	# Cut is what has neither rules nor frames: instructions of _init, _fini and the functions of crtbegin.o that run before and behind
+	# main(), and of longjmp() when it has loaded the other stack pointer and is not yet there.
+	cmp_ok($n{cut}, '<=', 60, "$name: at $n{whole} it is whole") or diag($r->{out});
 }
 
 # 2. The same code on the same registers and memory, beside gdb.

@@ -561,6 +561,12 @@ static void crosses_holes_by_frame_pointer(void **state)
 	assert_int_equal(step(&w), UNWIND_NO_RULE);
 	w = begin(TEXT + RULES * 64 + 16, STACK, frame(4, 0, call_to(at(END), 2)));
 	assert_int_equal(step(&w), UNWIND_NO_RULE);
+	/* At the top of the stack the frame pointer is this function's, whoever called it. */
+	w = begin(at(HOLE) + 8, STACK + 32, frame(4, 0, call_to(at(SP8), 2)));
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	expect(&w, BARE + 0x200, STACK + 48, 0);
+	w = begin(at(HOLE) + 8, STACK + 32, frame(4, 0, BARE + 0x500));
+	assert_int_equal(step(&w), UNWIND_NO_RULE);
 }
 
 /*
