@@ -565,7 +565,7 @@ static void crosses_holes_by_frame_pointer(void **state)
 	w = begin(at(HOLE) + 8, STACK + 32, frame(4, 0, call_to(at(SP8), 2)));
 	assert_int_equal(step(&w), UNWIND_CONTINUE);
 	expect(&w, BARE + 0x200, STACK + 48, 0);
-	w = begin(at(HOLE) + 8, STACK + 32, frame(4, 0, BARE + 0x500));
+	w = begin(at(HOLE) + 8, STACK + 32, frame(4, STACK + 160, BARE + 0x500));
 	assert_int_equal(step(&w), UNWIND_NO_RULE);
 }
 
