@@ -24,8 +24,11 @@
 #define UNWIND_FRAME_BYTES_MAX (64ull << 20)
 #define UNWIND_HOLE_BYTES_MAX 16384 /* larger ones are shown as text without a table */
 #define UNWIND_ENTRY_BYTES_MAX (8ull << 20) /* of arguments and environment */
+#define UNWIND_COMPILED_BYTES_MAX 65536 /* from a compiled method's entry to what runs in it */
+#define UNWIND_COMPILED_CACHE_MAX (2ull << 30) /* HotSpot's limit: its calls have 32 bits */
 #define UNWIND_MAPPING_STEPS 17 /* halvings: 131,072 mappings in a process */
 #define UNWIND_ROW_STEPS 11	/* a bucket has at most one row for each of its bytes */
+#define UNWIND_COMPILED_LINES 8 /* of 64 bytes: as much of a frame is searched for its return address */
 #define UNWIND_SCRATCH_WORDS 32
 #define UNWIND_SLAB_BITS 19 /* of the index of a word */
 _Static_assert(UNWIND_SLAB_WORDS == 1u << UNWIND_SLAB_BITS, "any such index lies in a slab");
@@ -249,6 +252,71 @@ static inline int unwind_is_called_directly(struct unwind_walk *w, __u64 at, __u
 	w->rule.cfa = UNWIND_CFA_NONE;
 	unwind_find_rule(w, target);
 	return w->rule.cfa == UNWIND_CFA_NONE;
+}
+
+/*
+ * Does the frame pointer that stands below `slot` belong to HotSpot's interpreter, which keeps its own stack pointer 16 bytes below, or to
+ * the stub through which C++ calls Java, which has 96 bytes below (frame_x86.hpp, stubGenerator_x86_64.cpp)?
+ */
+static inline int unwind_is_called_by_hotspot(struct unwind_walk *w, __u64 slot, int interpreter)
+{
+	__u64 fp, *other = w->words + 4; /* the program's stack is small */
+
+	if (unwind_read(w, other, 8, slot - 8))
+		return 0;
+	fp = *other;
+	if (fp & 7 || fp <= slot || fp - slot > UNWIND_COMPILED_BYTES_MAX)
+		return 0;
+	if (interpreter)
+		return !unwind_read(w, other, 8, fp - 16) && *other > slot && *other <= fp;
+	return fp - slot > 96 && !unwind_read(w, other, 8, fp + 8) && unwind_is_return_address(w, *other) &&
+	       w->mapping.slab < UNWIND_TABLE_OUT;
+}
+
+/*
+ * Is `address`, which stands at `slot`, where a method that HotSpot compiled returns to, and which is running at `at`? Proof is that the
+ * call before it is of code that makes just this frame. Where the interpreter jumps to a method, or a method began to be interpreted
+ * before it was compiled, there is no such call.
+ */
+UNWIND_FUNCTION int unwind_is_compiled_caller(struct unwind_walk *w, __u64 at, __u64 address, __u64 slot)
+{
+	__u64 target;
+	int interpreter;
+
+	if (!w || !unwind_is_return_address(w, address) || !w->code_known)
+		return 0;
+	interpreter = unwind_is_interpreter_entry(w->words[1], w->words[2]);
+	target = interpreter ? 0 : unwind_call_target(w->words[0], address);
+	if (!target)
+		return unwind_is_called_by_hotspot(w, slot, interpreter);
+	if (target > at || at - target > UNWIND_COMPILED_BYTES_MAX || unwind_read(w, w->words + 16, 72, target))
+		return 0;
+	return unwind_makes_frame(w->words + 16, slot - w->sp);
+}
+
+/* Compiled Java has a frame of constant size, but the frame pointer may be anything. 0: it was not found. */
+UNWIND_FUNCTION int unwind_step_compiled(struct unwind_walk *w, __u64 at)
+{
+	__u64 slot, address;
+
+	if (!w)
+		return 0;
+	for (int i = 0; i < UNWIND_COMPILED_LINES; i++) {
+		if (unwind_read(w, w->words + 8, 64, w->sp + i * 64))
+			return 0;
+		for (int k = 0; k < 8; k++) {
+			address = w->words[8 + k];
+			slot = w->sp + i * 64 + k * 8;
+			if (address - at + UNWIND_COMPILED_CACHE_MAX > 2 * UNWIND_COMPILED_CACHE_MAX ||
+			    !unwind_is_compiled_caller(w, at, address, slot))
+				continue;
+			if (unwind_read(w, w->words + 4, 8, slot - 8))
+				return 0;
+			w->fp_unknown = 0;
+			return unwind_arrive(w, address, slot + 8, w->words[4]);
+		}
+	}
+	return 0;
 }
 
 /*
@@ -478,6 +546,8 @@ static inline int unwind_step(struct unwind_walk *w)
 		return unwind_step_rule(w);
 	if (slab == UNWIND_TABLE_OUT)
 		return UNWIND_NOT_LOADED;
+	if (slab == UNWIND_NO_TABLE && w->mapping.word == UNWIND_CODE_HOTSPOT && unwind_step_compiled(w, at) == UNWIND_CONTINUE)
+		return UNWIND_CONTINUE;
 	ret = unwind_step_frame_pointer(w, at, slab != UNWIND_NO_TABLE);
 	if (ret == UNWIND_BAD_FRAME || ret == UNWIND_BAD_RETURN)
 		return slab == UNWIND_NO_TABLE ? UNWIND_NO_FRAME_POINTER : UNWIND_NO_RULE;

@@ -92,10 +92,12 @@ struct unwind_mapping {
 	__u64 start, end; /* user addresses [start, end) */
 	__u64 text;	  /* the user address of the extent's first bucket; may lie below start */
 	__u32 slab;	  /* or one of the two below */
-	__u32 word;	  /* of the slab, where the extent begins: a multiple of 4 */
+	__u32 word;	  /* of the slab, where the extent begins: a multiple of 4; without a table: 0, or UNWIND_CODE_HOTSPOT */
 };
 #define UNWIND_NO_TABLE 0xFFFFFFFFu  /* no rules are known for this text: frame pointers may lead on */
 #define UNWIND_TABLE_OUT 0xFFFFFFFEu /* it has rules, which are not in a slab: there is no way on but them */
+
+#define UNWIND_CODE_HOTSPOT 1 /* made at run time, in a process with a Java virtual machine */
 
 _Static_assert(sizeof(struct unwind_extent) == 16, "the directory follows");
 _Static_assert(sizeof(struct unwind_rule) == 16, "four words");

@@ -55,6 +55,28 @@ static inline int unwind_is_interpreter_entry(__u64 code, __u64 next)
 	       (code == 0xCD648D48F04D8B48ull && !(next & 0xFF));
 }
 
+/*
+ * Does the code that begins with these nine words make a frame of so many bytes below the return address, as HotSpot's compilers do it
+ * (MacroAssembler::verified_entry, C1_MacroAssembler::build_frame; it may begin with a check of the receiver's class)? push %rbp;
+ * sub $n,%rsp, or sub $n,%rsp and then mov %rbp to the top of it. Either way the caller's rbp stands below the return address.
+ */
+static inline int unwind_makes_frame(const __u64 *code, __u64 bytes)
+{
+	__u64 pushed = bytes - 8, push = pushed < 128 ? 0xEC834855ull | pushed << 32 : 0xEC814855ull | pushed << 32;
+	__u64 push_mask = pushed < 128 ? 0xFFFFFFFFFFull : ~0ull, sub = 0xEC8148ull | bytes << 24;
+	__u8 before = 0;
+
+	for (int i = 0; i < 8; i++)
+		for (int k = 0; k < 8; k++) {
+			__u64 at = k ? code[i] >> 8 * k | code[i + 1] << (64 - 8 * k) : code[i];
+
+			if ((at & push_mask) == push || ((at & 0xFFFFFFFFFFFFFFull) == sub && before != 0x55))
+				return 1;
+			before = at;
+		}
+	return 0;
+}
+
 /* The target of a direct call that ends at `address` behind these bytes, or 0. */
 static inline __u64 unwind_call_target(__u64 code, __u64 address)
 {
@@ -71,6 +93,21 @@ static inline __u64 unwind_call_target(__u64 code, __u64 address)
 
 enum unwind_pushed { UNWIND_UNFRAMED, UNWIND_PUSHED_FP, UNWIND_PUSHED_WORD, UNWIND_FRAMED };
 
+/*
+ * The same where HotSpot's compilers begin and end a method: mov %eax,-n(%rsp), which touches the stack's guard; push %rbp; sub $n,%rsp,
+ * and add $n,%rsp; pop %rbp; cmp n(%r15),%rsp; ja; ret.
+ */
+static inline enum unwind_pushed unwind_words_pushed_by_hotspot(__u64 before, __u64 code)
+{
+	if (((code & 0xFFFFFF) == 0x248489 && UNWIND_CODE(code, 7) == 0x55) || (code & 0xFFFFFF) == 0xA73B49 ||
+	    ((code & 0xFFFF) == 0x870F && UNWIND_CODE(code, 6) == 0xC3))
+		return UNWIND_UNFRAMED;
+	if ((code & 0xFFFFFFFF) == 0xA73B495D ||
+	    (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xEC8348 || (code & 0xFFFFFF) == 0xEC8148)))
+		return UNWIND_PUSHED_FP;
+	return UNWIND_FRAMED;
+}
+
 static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
 {
 	const __u32 endbr64 = 0xFA1E0FF3;
@@ -82,7 +119,7 @@ static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
 		return UNWIND_PUSHED_FP;
 	if ((code & 0xFFFFFFFFFFull) == 0xC308C48348ull)
 		return UNWIND_PUSHED_WORD;
-	return UNWIND_FRAMED;
+	return unwind_words_pushed_by_hotspot(before, code);
 }
 
 /*

@@ -128,6 +128,35 @@ public class Load {
 	}
 }
 
+# Compiled Java without frame pointers: fifty frames are fifty.
+SKIP: {
+	skip('jcmd is not installed', 1) unless have('java') && have('javac') && have('jcmd');
+	spew("$dir/Deep.java", '
+public class Deep {
+	static long sink;
+	static long bottom(int n) { long s = n; for (int i = 0; i < 200000 + (int)(sink & 1023); i++) s = s * 31 + i; return s; }
+	static long descend(int n, Object o) { return n <= 1 ? bottom(n) : descend(n - 1, o) + o.hashCode(); }
+	public static void main(String[] a) { Object[] os = { "x", 5, new Object() }; for (int i = 0;; i++) sink += descend(50, os[i % 3]); }
+}');
+	my $made = run_command('javac', '-d', $dir, "$dir/Deep.java");
+	is($made->{status}, 0, 'java: compiled') or diag($made->{err});
+	for my $case ([ 'C2', '-XX:-TieredCompilation' ], [ 'C1', '-XX:TieredStopAtLevel=1' ]) {
+		my ($name, @flags) = @$case;
+		my $pid = start_command('java', @flags, '-XX:CompileCommand=dontinline,Deep::*', '-cp', $dir, 'Deep');
+		my $map = "/tmp/perf-$pid.map";
+		# Told anew until both methods are compiled.
+		ok(wait_for(60, sub { run_command('jcmd', $pid, 'Compiler.perfmap'); my $text = slurp($map) // ''; $text =~ /Deep\.bottom/ && $text =~ /Deep\.descend/ }),
+			"$name: the methods are compiled");
+		my @lines = grep { $_->[0] =~ /Deep\.bottom/ } folded(run_command($profile, '-F', 499, '-d', 2, '--folded', '-p', $pid)->{out});
+		stop_command($pid);
+		unlink($map);
+		my @whole = grep { $_->[0] !~ /^[^;]*;\[(?:unwind|truncated)/ } @lines;
+		cmp_ok(total(@whole), '>=', 0.9 * total(@lines), "$name: nine of ten stacks are whole, " . total(@whole) . ' of ' . total(@lines));
+		my @wrong = grep { $_->[0] !~ /JavaCalls::call_helper[^;]*(?:;(?!long Deep)[^;]*)*(?:;long Deep\.descend[^;]*){50};long Deep\.bottom[^;]*(?:;[^;]*_\[k\])*$/ } @whole;
+		is(total(@wrong), 0, "$name: and have each of fifty frames") or diag($wrong[0][0]);
+	}
+}
+
 SKIP: {
 	skip('cargo is not installed', 4) unless have('cargo') && have('rustc');
 	mkdir($_) for "$dir/crate", "$dir/crate/src";

@@ -569,6 +569,95 @@ static void crosses_holes_by_frame_pointer(void **state)
 	assert_int_equal(step(&w), UNWIND_NO_RULE);
 }
 
+/* A method that HotSpot compiled, in a process that says so: its frame is found by the code of its entry, whatever the frame pointer is. */
+static void finds_the_frames_of_compiled_java(void **state)
+{
+	static const struct {
+		const char *entry;
+		int bytes, words; /* of code; below the return address */
+	} entries[] = {
+		{"\x89\x84\x24\x00\xC0\xFE\xFF\x55\x48\x83\xEC\x20", 12, 5}, /* mov %eax,-0x14000(%rsp); push %rbp; sub $0x20,%rsp */
+		{"\x55\x48\x81\xEC\x80\x00\x00\x00", 8, 17},		    /* push %rbp; sub $0x80,%rsp */
+		{"\x48\x81\xEC\x18\x00\x00\x00\x48\x89\x6C\x24\x10", 12, 3},    /* sub $0x18,%rsp; mov %rbp,0x10(%rsp) */
+		{"\x44\x8B\x56\x08\x55\x48\x83\xEC\x10", 9, 3},		    /* mov 8(%rsi),%r10d: the receiver's class; push; sub */
+	};
+	static const uint8_t interpreter[] = {0x48, 0x8B, 0x65, 0xF0, 0x48, 0xC7, 0x45, 0xF0, 0, 0, 0, 0};
+	uint64_t sp = STACK + 16;
+	struct unwind_walk w;
+
+	mappings[1].word = UNWIND_CODE_HOTSPOT;
+	for (size_t i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		int slot = 2 + entries[i].words;
+
+		clear(state);
+		memcpy(code + 32 + 0x600, entries[i].entry, entries[i].bytes);
+		stack[slot] = call_to(BARE + 0x600, 1);
+		stack[slot - 1] = 77;
+		w = begin(BARE + 0x640, sp, 5);
+		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		expect(&w, BARE + 0x100, sp + entries[i].words * 8 + 8, 77);
+		/* Of another size, or by another method's call: no proof. */
+		w = begin(BARE + 0x640, sp + 8, 5);
+		assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+		stack[slot] = call_to(BARE + 0x700, 1);
+		w = begin(BARE + 0x640, sp, 5);
+		assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+	}
+	/* Called by the interpreter, whose stack pointer stands 16 bytes below its frame pointer. */
+	clear(state);
+	memcpy(code + 32 + 0x500, interpreter, sizeof(interpreter));
+	stack[8] = BARE + 0x500;
+	stack[7] = STACK + 20 * 8;
+	stack[18] = STACK + 10 * 8;
+	w = begin(BARE + 0x640, sp, 5);
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	expect(&w, BARE + 0x500, STACK + 72, STACK + 160);
+	stack[18] = STACK + 6 * 8;
+	w = begin(BARE + 0x640, sp, 5);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+	/* Called from C++ through a stub: 96 bytes, and then a caller with rules. */
+	clear(state);
+	memcpy(code + 32 + 0x500 - 2, "\xFF\xD6", 2); /* call *%rsi */
+	stack[8] = BARE + 0x500;
+	stack[7] = STACK + 24 * 8;
+	stack[25] = into(SP8);
+	w = begin(BARE + 0x640, sp, 5);
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	expect(&w, BARE + 0x500, STACK + 72, STACK + 192);
+	stack[25] = called_from(3);
+	w = begin(BARE + 0x640, sp, 5);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+	mappings[1].word = 0;
+}
+
+/* Where a compiled method has no frame yet or no more, its code says so. */
+static void knows_prologues_and_epilogues_of_compiled_java(void **state)
+{
+	static const struct {
+		const char *before, *code; /* around the instruction at BARE + 0x640 */
+		int before_n, code_n, words;
+	} cases[] = {
+		{"", "\x89\x84\x24\x00\xC0\xFE\xFF\x55", 0, 8, 0},		       /* mov %eax,-0x14000(%rsp); push %rbp */
+		{"\x55", "\x48\x83\xEC\x20", 1, 4, 1},			       /* push %rbp; here: sub $0x20,%rsp */
+		{"\x55", "\x48\x81\xEC\x80\x00\x00\x00", 1, 7, 1},	       /* the same with more */
+		{"\x48\x83\xC4\x20", "\x5D\x49\x3B\xA7\x40\x03\x00\x00", 4, 8, 1}, /* add $0x20,%rsp; here: pop %rbp; cmp 0x340(%r15),%rsp */
+		{"\x5D", "\x49\x3B\xA7\x40\x03\x00\x00", 1, 7, 0},	       /* here: cmp */
+		{"", "\x0F\x87\x10\x00\x00\x00\xC3", 0, 7, 0},		       /* ja; ret */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct unwind_walk w = begin(BARE + 0x640, STACK + 16, 5);
+
+		clear(state);
+		memcpy(code + 32 + 0x640 - cases[i].before_n, cases[i].before, cases[i].before_n);
+		memcpy(code + 32 + 0x640, cases[i].code, cases[i].code_n);
+		stack[2] = 77;
+		stack[2 + cases[i].words] = called_from(3);
+		assert_int_equal(step(&w), UNWIND_CONTINUE);
+		expect(&w, BARE + 0x300, STACK + 24 + cases[i].words * 8, cases[i].words ? 77 : 5);
+	}
+}
+
 /*
  * _dl_runtime_resolve_xsavec as a caller, in all the alignments that rbx may have: its callee has pushed the register, or not changed
  * it yet.
@@ -724,6 +813,8 @@ int main(void)
 		cmocka_unit_test_setup(knows_prologues_and_epilogues_without_rules, clear),
 		cmocka_unit_test_setup(refuses_frame_pointers_that_are_none, clear),
 		cmocka_unit_test_setup(crosses_holes_by_frame_pointer, clear),
+		cmocka_unit_test_setup(finds_the_frames_of_compiled_java, clear),
+		cmocka_unit_test_setup(knows_prologues_and_epilogues_of_compiled_java, clear),
 		cmocka_unit_test_setup(finds_the_frame_of_a_lazily_bound_call, clear),
 		cmocka_unit_test_setup(ends_with_a_reason, clear),
 		cmocka_unit_test_setup(does_not_guess_without_rules, clear),

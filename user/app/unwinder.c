@@ -61,6 +61,7 @@ struct unwinder {
 	VEC(struct image_unwind *) known;
 	struct image_unwind vdso; /* the kernel gives every 64-bit process the same */
 	VEC(struct unwind_mapping) slice; /* scratch */
+	bool has_jvm; /* the process of u->slice runs Java */
 	bool partial, cut; /* u->slice lacks tables that are to come; mappings that are too many */
 	bool wanted; /* a table that is out was missed by a sample */
 	uint64_t turn;
@@ -282,16 +283,16 @@ static void append(struct unwinder *u, uint64_t start, uint64_t end, uint64_t te
 }
 
 /* Appends [start, end) without rules, and why there are none: UNWIND_NO_TABLE, UNWIND_TABLE_OUT. It joins its like before it. */
-static void append_bare(struct unwinder *u, uint64_t start, uint64_t end, uint32_t why)
+static void append_bare(struct unwinder *u, uint64_t start, uint64_t end, uint32_t why, uint32_t code)
 {
 	struct unwind_mapping *last = u->slice.n ? &u->slice.v[u->slice.n - 1] : NULL;
 
 	if (start >= end)
 		return;
-	if (last && last->end == start && last->slab == why)
+	if (last && last->end == start && last->slab == why && last->word == code)
 		last->end = end;
 	else
-		*vec_push(&u->slice) = (struct unwind_mapping){start, end, 0, why, 0};
+		*vec_push(&u->slice) = (struct unwind_mapping){start, end, 0, why, code};
 }
 
 /* The part's text in [start, end), moved by `bias`. */
@@ -303,7 +304,7 @@ static void append_part(struct unwinder *u, const struct loaded_part *p, uint64_
 		if (to <= start || from >= end)
 			continue;
 		append(u, start, from > start ? from : start, p->start + bias, p);
-		append_bare(u, from > start ? from : start, to < end ? to : end, UNWIND_NO_TABLE);
+		append_bare(u, from > start ? from : start, to < end ? to : end, UNWIND_NO_TABLE, 0);
 		start = to < end ? to : end;
 	}
 	append(u, start, end, p->start + bias, p);
@@ -324,12 +325,13 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 
 			if (p->end <= vaddr || p->start >= vaddr + (m->end - m->start))
 				continue;
-			append_bare(u, at, start, UNWIND_NO_TABLE);
+			append_bare(u, at, start, UNWIND_NO_TABLE, 0);
 			append_part(u, p, bias, start, end);
 			at = end;
 		}
 	}
-	append_bare(u, at, m->end, t && (t->state == TABLE_NEW || t->state == TABLE_OUT) ? UNWIND_TABLE_OUT : UNWIND_NO_TABLE);
+	append_bare(u, at, m->end, t && (t->state == TABLE_NEW || t->state == TABLE_OUT) ? UNWIND_TABLE_OUT : UNWIND_NO_TABLE,
+		    !t && u->has_jvm && m->path[0] != '[' ? UNWIND_CODE_HOTSPOT : 0);
 }
 
 static void append_known(struct unwinder *u, const struct process *p, const struct mapping *m, uint64_t deadline)
@@ -357,12 +359,24 @@ static int by_start(const void *a, const void *b)
 	return x->start < y->start ? -1 : x->start > y->start;
 }
 
+static bool has_jvm(const struct process *p)
+{
+	for (size_t i = 0; i < p->mappings.n; i++) {
+		const struct image *image = p->mappings.v[i]->image;
+
+		if (image && !strcmp(image->name, "libjvm.so"))
+			return true;
+	}
+	return false;
+}
+
 /* The process's mappings at `time`, to u->slice. */
 static void show(struct unwinder *u, const struct process *p, uint64_t time, uint64_t deadline)
 {
 	size_t n;
 
 	u->partial = u->cut = false;
+	u->has_jvm = has_jvm(p);
 	u->slice.n = 0;
 	for (size_t i = 0; i < p->mappings.n; i++)
 		if (p->mappings.v[i]->since <= time)
