@@ -364,8 +364,14 @@ const tests = {
 			await click(page, "work");
 			is(await see(page, () => document.getAnimations().length), 0, "nothing moves");
 		});
-		await on("print", "small.svg", {}, async page => {
+		await on("print", "small.svg", { colorScheme: "dark" }, async page => {
+			await see(page, () => window.addEventListener("beforeprint", () => window.printed = the().svg.getAttribute("viewBox")));
+			await page.pdf();
+			const height = await see(page, () => the().svg.getAttribute("height"));
+			is(await see(page, () => window.printed), "0 0 1200 " + height, "scaled to the paper");
+			is(await see(page, () => the().svg.getAttribute("viewBox")), null, "and not on the screen");
 			await page.emulateMedia({ media: "print" });
+			is((await see(page, colours)).bg, "rgb(255, 255, 255)", "paper is white");
 			is(await see(page, () => getComputedStyle(document.querySelector(".tools")).display), "none", "no controls");
 			ok((await names(page)).includes("work"), "labels");
 		});

@@ -367,7 +367,7 @@ static void add_style(struct drawing *d)
 
 	buf_puts(d->out, "<style>\n");
 	add_colours(d, false);
-	buf_puts(d->out, "@media (prefers-color-scheme:dark){\n");
+	buf_puts(d->out, "@media screen and (prefers-color-scheme:dark){\n");
 	add_colours(d, true);
 	buf_puts(d->out, "}\n");
 	buf_puts(d->out, style);

@@ -1101,6 +1101,12 @@
 	});
 	on(window, "resize", resize);
 	on(window, "scroll", stick, { passive: true });
+	// Paper is not as wide as the window: the picture is scaled to it.
+	if (fluid) {
+		on(window, "beforeprint", () => set(svg, { viewBox: "0 0 " + (inner + 2 * PAD) + " " + svg.getAttribute("height"),
+			preserveAspectRatio: "xMidYMin" }));
+		on(window, "afterprint", () => svg.removeAttribute("viewBox"));
+	}
 	on(window, "popstate", () => alone() && show(fromHash(location.hash)));
 
 	const probe = add(labels, "text", {}, "m".repeat(40));
