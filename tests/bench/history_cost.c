@@ -162,7 +162,7 @@ static void print_costs(const struct total *t, const char *dir, size_t n)
 {
 	struct store_limits limits = {.merge_10m_after_ns = NS_PER_SEC};
 	const double day = 24.0 * 3600 * NS_PER_SEC;
-	size_t windows = t->windows.n / n;
+	size_t all = t->windows.n / n, windows = all < 10 ? all : all / 10 * 10; /* whole ten minutes */
 	uint64_t start, empty, first = 0;
 	double mb[3], stock;
 	struct error err = {0};
