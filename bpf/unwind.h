@@ -28,6 +28,7 @@
 #define UNWIND_COMPILED_CACHE_MAX (2ull << 30) /* HotSpot's limit: its calls have 32 bits */
 #define UNWIND_MAPPING_STEPS 17 /* halvings: 131,072 mappings in a process */
 #define UNWIND_ROW_STEPS 11	/* a bucket has at most one row for each of its bytes */
+#define UNWIND_COMPILED_TRIES 256
 #define UNWIND_COMPILED_LINES 8 /* of 64 bytes: as much of a frame is searched for its return address */
 #define UNWIND_SCRATCH_WORDS 32
 #define UNWIND_SLAB_BITS 19 /* of the index of a word */
@@ -43,6 +44,7 @@ struct unwind_walk {
 	__u8 fp_unknown; /* the caller's frame pointer was lost on the way */
 	__u8 code_known; /* `trampoline` says what is at pc */
 	__u8 trampoline;
+	__u16 tries; /* words on stacks of compiled Java that may yet turn out to be no return addresses: who forges them gets no more */
 	__u8 moved; /* a signal frame was crossed: `registers` are not those of the leaf any more */
 	struct unwind_mapping mapping; /* the one that was looked for last; empty: none */
 	struct unwind_rule rule;
@@ -86,6 +88,7 @@ static inline void unwind_begin(struct unwind_walk *w, __u32 first, __u32 count,
 	w->fp_unknown = 0;
 	w->code_known = 0;
 	w->moved = 0;
+	w->tries = UNWIND_COMPILED_TRIES;
 	w->mapping.start = w->mapping.end = 0;
 }
 
@@ -186,6 +189,7 @@ static inline int unwind_arrive(struct unwind_walk *w, __u64 pc, __u64 sp, __u64
 static inline int unwind_step_signal(struct unwind_walk *w)
 {
 	static const __u8 order[UNWIND_SIGCONTEXT_WORDS] = UNWIND_SIGCONTEXT_REGISTERS;
+	__u16 tries;
 
 	if (unwind_read(w, w->words, UNWIND_SIGCONTEXT_WORDS * 8, w->sp + UNWIND_SIGCONTEXT_OFFSET))
 		return UNWIND_FAULT;
@@ -193,7 +197,9 @@ static inline int unwind_step_signal(struct unwind_walk *w)
 		w->registers[unwind_masked(order[i], 5)] = w->words[i];
 	if (!unwind_is_user_address(w->registers[UNWIND_REG_PC]))
 		return UNWIND_BAD_RETURN;
+	tries = w->tries;
 	unwind_begin(w, w->first, w->count, 0);
+	w->tries = tries;
 	w->moved = 1;
 	return UNWIND_CONTINUE;
 }
@@ -307,9 +313,14 @@ UNWIND_FUNCTION int unwind_step_compiled(struct unwind_walk *w, __u64 at)
 		for (int k = 0; k < 8; k++) {
 			address = w->words[8 + k];
 			slot = w->sp + i * 64 + k * 8;
-			if (address - at + UNWIND_COMPILED_CACHE_MAX > 2 * UNWIND_COMPILED_CACHE_MAX ||
-			    !unwind_is_compiled_caller(w, at, address, slot))
+			if (address - at + UNWIND_COMPILED_CACHE_MAX > 2 * UNWIND_COMPILED_CACHE_MAX)
 				continue;
+			if (!unwind_is_compiled_caller(w, at, address, slot)) {
+				if (!w->tries)
+					return 0;
+				w->tries--;
+				continue;
+			}
 			if (unwind_read(w, w->words + 4, 8, slot - 8))
 				return 0;
 			w->fp_unknown = 0;

@@ -68,7 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	host.slabs_n = 1;
 	host.read = read_stack;
 	host_walk(&w, n_words & 1, frames, SAMPLE_MAX_USER_FRAMES, &end);
-	if (end <= UNWIND_NO_USER_STACK || end >= UNWIND_ENDS || reads > 12 * SAMPLE_MAX_USER_FRAMES)
+	if (end <= UNWIND_NO_USER_STACK || end >= UNWIND_ENDS || 
+	    reads > (12 + UNWIND_COMPILED_LINES + 4) * SAMPLE_MAX_USER_FRAMES + 4 * UNWIND_COMPILED_TRIES)
 		abort();
 	return 0;
 }

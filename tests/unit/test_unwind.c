@@ -627,6 +627,18 @@ static void finds_the_frames_of_compiled_java(void **state)
 	stack[25] = called_from(3);
 	w = begin(BARE + 0x640, sp, 5);
 	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+	/* Who forges words that look like return addresses gets only so many looked at. */
+	clear(state);
+	memcpy(code + 32 + 0x600, entries[0].entry, entries[0].bytes);
+	for (int i = 0; i < 5; i++)
+		stack[2 + i] = call_to(BARE + 0x700, 2);
+	stack[7] = call_to(BARE + 0x600, 1);
+	w = begin(BARE + 0x640, sp, 5);
+	w.tries = 5;
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	w = begin(BARE + 0x640, sp, 5);
+	w.tries = 4;
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
 	mappings[1].word = 0;
 }
 
