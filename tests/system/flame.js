@@ -313,6 +313,9 @@ const tests = {
 			ok(/^Sandwich/.test(await focused()), "arrows move in them", await focused());
 			await page.keyboard.press("Escape");
 			ok(/^main, /.test(await focused()), "Escape closes them, the box has the focus again", await focused());
+			for (const key of ["ArrowUp", "ArrowUp", "x", "u"])
+				await page.keyboard.press(key);
+			ok(/^rest, /.test(await focused()), "what f(x stood on has the focus when that is merged, and when that is undone", await focused());
 			await page.keyboard.press("s");
 			is(await view(page), "sandwich", "s shows callers and callees");
 			await page.keyboard.press("Escape");

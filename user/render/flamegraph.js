@@ -866,27 +866,32 @@
 		return s;
 	}
 	const alone = () => document.querySelectorAll("svg.flamegraph").length === 1;
+	const names = g => pathOf(g).slice(1).map(x => nameOf(x.f));
+	// As far up from the root as there are frames of these names.
+	function follow(path) {
+		let g = root;
+		for (const n of path) {
+			const k = expand(g).filter(x => nameOf(x.f) === n).sort((a, b) => b.total - a.total)[0];
+			if (!k)
+				break;
+			g = k;
+		}
+		return g;
+	}
 	function show(s) {
-		const old = state, tree = ["view", "ops", "thread", "order", "size", "pivot"].some(k => s[k] !== old[k]) || !root;
+		const old = state, at = current && names(current);
+		const tree = ["view", "ops", "thread", "order", "size", "pivot"].some(k => s[k] !== old[k]) || !root;
 		state = s;
 		if (tree) {
 			prepare();
 			root = sandwiched() ? pivot(state.pivot) : makeRoot(state.view);
 			whole = !sandwiched() && own[0] === self ? max(+cfg["whole"], 1) : sum[0][0] || 1;
-			current = null;
+			current = at && follow(at);
 		}
 		if (s.q !== old.q)
 			search();
-		zoomed = root;
-		const path = [];
-		for (const n of state.zoom) {
-			const k = n && expand(zoomed).filter(x => nameOf(x.f) === n).sort((a, b) => b.total - a.total)[0];
-			if (!k)
-				break;
-			zoomed = k;
-			path.push(n);
-		}
-		state.zoom = path;
+		zoomed = follow(state.zoom);
+		state.zoom = names(zoomed);
 		draw();
 	}
 	function go(changes, replace) {
@@ -915,7 +920,7 @@
 		if (sandwiched())
 			return g && g.f && go({ pivot: nameOf(g.f) });
 		current = zoomed = g;
-		state = { ...state, zoom: pathOf(g).slice(1).map(x => nameOf(x.f)) };
+		state = { ...state, zoom: names(g) };
 		draw();
 		remember();
 	}
@@ -1050,7 +1055,7 @@
 		} else if (e.key === "?") {
 			details(null, HELP);
 		} else {
-			const a = e.key && g && (g.f || e.key === "Enter") && actions.find(x => x[1] === e.key);
+			const a = e.key && g && (g.f || /^(Enter|R)$/.test(e.key)) && actions.find(x => x[1] === e.key);
 			if (!a)
 				return;
 			a[2](g);
