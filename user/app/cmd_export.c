@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* profile export: a time range of the history, in the formats of a one-shot run. */
+#include "app/cache.h"
 #include "app/command.h"
 #include "app/history_options.h"
 #include "app/results.h"
@@ -7,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "symbolize/symbolize.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +31,7 @@ static const char help[] =
 	"  -K, --kernel           only kernel frames\n"
 	"      --no-inline        do not expand inlined functions\n"
 	"      --static           flame graphs as still pictures, without script\n"
+	"      --resymbolize      look up names that are missing: after a debug package was installed\n"
 	VIEW_HELP
 	"  -q, --quiet            no summary\n"
 	"\n"
@@ -38,11 +41,13 @@ static const char help[] =
 struct options {
 	struct history_options history;
 	struct record_options out; /* only its output half */
+	bool resymbolize;
 };
 
 static const struct option_row rows[] = {
 	HISTORY_OPTIONS(struct options, history),
 	RECORD_OUTPUT_OPTIONS(struct options, out.),
+	OPTION_FLAG(0, "resymbolize", struct options, resymbolize),
 };
 
 static int parse(struct options *o, int argc, char **argv)
@@ -99,6 +104,24 @@ static int write_profile(const struct options *o, struct profile *read, const st
 	return ret;
 }
 
+/* The history itself stays as it is: the daemon writes it. */
+static void resymbolize(struct profile *p, const struct store_coverage *coverage)
+{
+	struct symbolizer_options names = {.all_debug_info = true};
+	struct symbolizer *s;
+	struct config c;
+	size_t n;
+
+	cache_config(&c);
+	names.cache = cache_open(&c, NULL);
+	s = symbolizer_new(&names);
+	n = symbolize_again(s, p, coverage->parts == coverage->windows);
+	log_info("%zu frames that had no name have one now", n);
+	symbolizer_free(s);
+	image_cache_close(names.cache);
+	config_free(&c);
+}
+
 static int export_range(const struct options *o, struct store *s)
 {
 	struct store_query query = history_query(&o->history);
@@ -114,6 +137,8 @@ static int export_range(const struct options *o, struct store *s)
 	}
 	if (!ret && !p->samples.n && coverage.unreadable < coverage.windows && !process_filter_is_empty(&o->history.filter))
 		log_warn("no process that was asked for had samples in these windows");
+	if (!ret && o->resymbolize)
+		resymbolize(p, &coverage);
 	ret = ret ? ret : write_profile(o, p, &coverage, &err);
 	if (ret)
 		log_error("%s", err.text);

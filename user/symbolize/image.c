@@ -322,6 +322,18 @@ struct image *images_open(struct images *all, int32_t pid, const struct mapping 
 	return i;
 }
 
+struct image *images_find(struct images *all, const char *path, const struct file_id *build_id)
+{
+	const struct mapping m = {.path = (char *)path, .id = *build_id};
+	auto_close int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat st;
+
+	/* The look brings the path into the kernel's caches, where it is found then. */
+	if (path[0] != '/' || !build_id->build_id_len || root < 0 || foreign_peek(root, path, &st))
+		return NULL;
+	return open_path(all, "/", getpid(), &m);
+}
+
 uint64_t images_slow(const struct images *all)
 {
 	return all->slow;

@@ -68,6 +68,11 @@ void image_used(const struct images *all, struct image *i);
  * the one that is mapped. Opens only regular files and never blocks. Constant time, a few microseconds for a known file.
  */
 struct image *images_open(struct images *all, int32_t pid, const struct mapping *m);
+/*
+ * The image that is at `path` now, if it has that build id, with a reference for the caller; else NULL. For code that was mapped
+ * at another time. Asks no file system that may not answer.
+ */
+struct image *images_find(struct images *all, const char *path, const struct file_id *build_id);
 /* How often images_open() gave NULL because the file system might not answer. */
 uint64_t images_slow(const struct images *all);
 void image_ref(struct image *i);

@@ -471,6 +471,86 @@ void symbolize_names(struct symbolizer *s, struct profile *p)
 	s->turn++;
 }
 
+/* Naming a profile of another time */
+
+/* As address_frame() makes them, and unopened_frame(). */
+static bool is_nameless(const struct profile *p, const struct profile_node *n)
+{
+	const struct profile_frame *f = &p->frames.v[n->frame];
+	const char *name = strings_get(p->strings, f->name), *binary = strings_get(p->strings, f->binary);
+	size_t length = strlen(binary);
+
+	return n->location && f->kind == FRAME_USER && name[0] == '[' && length && !strncmp(name + 1, binary, length) &&
+	       !strncmp(name + 1 + length, "+0x", 3);
+}
+
+static struct file_id read_build_id(const char *hex)
+{
+	struct file_id id = {0};
+
+	while (id.build_id_len < sizeof(id.build_id) && sscanf(hex + 2 * id.build_id_len, "%2hhx", &id.build_id[id.build_id_len]) == 1)
+		id.build_id_len++;
+	return id;
+}
+
+/* The image of the profile, read in all. */
+static struct image *find_again(struct symbolizer *s, const struct profile *p, const struct profile_image *from)
+{
+	struct file_id id = read_build_id(strings_get(p->strings, from->build_id));
+	struct image *i = images_find(s->images, strings_get(p->strings, from->path), &id);
+
+	if (i && i->level < IMAGE_DEBUG_INFO && digests_start(s->digests, i, IMAGE_DEBUG_INFO, NULL))
+		digests_run(s->digests, UINT64_MAX);
+	return i;
+}
+
+/* What a nameless node becomes below `parent`; without a name: itself. */
+static uint32_t name_again(struct symbolizer *s, struct profile *p, uint32_t parent, uint32_t n, struct image *image, bool exact)
+{
+	struct profile_node node = p->nodes.v[n];
+	struct profile_location where = p->locations.v[node.location];
+	struct image_frame frames[CHAIN_MAX];
+	size_t found = 0;
+	uint64_t vaddr;
+
+	if (image && image->parsed.bytes && image_vaddr(image, where.offset, &vaddr))
+		found = image_file_find(&image->parsed.file, vaddr, frames, CHAIN_MAX);
+	if (!found || found > CHAIN_MAX || frames[found - 1].inlined)
+		return profile_node_at(p, parent, node.frame, node.location);
+	if (exact)
+		return name_code(s, p, parent, image, where);
+	return profile_node_at(p, parent, chain_frame(s, p, image, &frames[found - 1]), node.location);
+}
+
+size_t symbolize_again(struct symbolizer *s, struct profile *p, bool exact)
+{
+	size_t nodes = p->nodes.n, n_images = p->images.n, named = 0;
+	auto_free struct image **images = xcalloc(n_images, sizeof(*images));
+	auto_free bool *asked = xcalloc(n_images, sizeof(*asked));
+	auto_free uint32_t *to = xcalloc(nodes, sizeof(*to));
+
+	/* Parents come before their children. */
+	for (uint32_t n = 1; n < nodes; n++) {
+		struct profile_node node = p->nodes.v[n];
+		uint32_t image = p->locations.v[node.location].image;
+
+		if (!is_nameless(p, &node)) {
+			to[n] = profile_node_at(p, to[node.parent], node.frame, node.location);
+			continue;
+		}
+		if (!asked[image])
+			images[image] = find_again(s, p, &p->images.v[image]);
+		asked[image] = true;
+		to[n] = name_again(s, p, to[node.parent], n, images[image], exact);
+		named += p->nodes.v[to[n]].frame != node.frame;
+	}
+	profile_move_samples(p, to);
+	for (size_t i = 0; i < n_images; i++)
+		if (images[i])
+			images_release(s->images, images[i]);
+	return named;
+}
+
 struct digest_counts symbolizer_counts(const struct symbolizer *s)
 {
 	return digests_counts(s->digests);

@@ -53,6 +53,13 @@ uint32_t symbolize_user(struct symbolizer *s, struct profile *p, uint32_t parent
  * "[unknown]".
  */
 void symbolize_names(struct symbolizer *s, struct profile *p);
+/*
+ * Looks up anew what has no name in a profile of another time, by where in which file it is: after debug files were installed, say. Only
+ * files that have a build id and are still at their path are asked. `exact`: locations are those of the samples, so that expanded
+ * functions can be told; else (profile_coarsen()) only the function itself. May take seconds. Returns the number of frames
+ * that got names.
+ */
+size_t symbolize_again(struct symbolizer *s, struct profile *p, bool exact);
 /* Lets parsers go on that symbolize_names() will want the work of; waits a few milliseconds for them at most. */
 void symbolize_ahead(struct symbolizer *s);
 struct digest_counts symbolizer_counts(const struct symbolizer *s);
