@@ -15,7 +15,6 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
-#include "symbolize/foreign.h"
 #include "symbolize/jit.h"
 #include "symbolize/jitdump.h"
 #include "symbolize/perf_map.h"
@@ -233,22 +232,6 @@ static void jitdump_headers(void **state)
 	buf_free(&b);
 }
 
-static void mounts(void **state)
-{
-	static const char text[] = "22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
-				   "220 22 0:21 / /tmp rw - tmpfs tmpfs rw\n"
-				   "23 22 0:40 / /home/a\\040-\\040b rw shared:7 master:2 - fuse.sshfs host:/ rw\n"
-				   "24 22 0:41 / /net rw - nfs4 host:/ rw\n";
-	bool found;
-
-	assert_true(foreign_mount_is_local(text, 22, &found) && found);
-	assert_true(foreign_mount_is_local(text, 220, &found) && found);
-	assert_false(foreign_mount_is_local(text, 23, &found) || !found);
-	assert_false(foreign_mount_is_local(text, 24, &found) || !found);
-	assert_false(foreign_mount_is_local(text, 2, &found) || found);
-	assert_false(foreign_mount_is_local("", 0, &found) || found);
-}
-
 /* This process and its map. */
 struct fixture {
 	struct jits *all;
@@ -415,7 +398,6 @@ int main(void)
 		cmocka_unit_test(perf_map_long_lines),
 		cmocka_unit_test(jitdump_records),
 		cmocka_unit_test(jitdump_headers),
-		cmocka_unit_test(mounts),
 		cmocka_unit_test_setup_teardown(own_map, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(odd_files, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(large_map, set_up, tear_down),

@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -134,46 +133,6 @@ int foreign_find_in(int dir, const char *name, struct stat *st)
 	return regular_only(syscall(SYS_openat2, dir, name, &how, sizeof(how)), st);
 }
 
-/* "36 35 98:0 /root /mount/point rw,noatime master:1 - ext3 /dev/root rw": the number first, the type behind the dash. */
-bool foreign_mount_is_local(const char *mountinfo, uint64_t mount, bool *found)
-{
-	static const char *const remote[] = {"fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "coda", "lustre", "virtiofs", "autofs",
-					     "orangefs", "ocfs2", "gfs2", "gpfs", "beegfs", "pvfs"};
-
-	*found = false;
-	for (const char *line = mountinfo; line && *line; line = strchr(line, '\n'), line += !!line) {
-		const char *type = strstr(line, " - "), *end = strchr(line, '\n');
-
-		if (strtoull(line, NULL, 10) != mount || !isdigit((unsigned char)*line) || !type || (end && type > end))
-			continue;
-		*found = true;
-		for (size_t i = 0; i < ARRAY_SIZE(remote); i++)
-			if (!strncmp(type + 3, remote[i], strlen(remote[i])))
-				return false;
-		return true;
-	}
-	return false;
-}
-
-bool foreign_is_local(int path_fd, int32_t pid)
-{
-	bool found = false, local = false;
-	struct statx sx;
-
-	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &sx) || !(sx.stx_mask & STATX_MNT_ID))
-		return false;
-	/* Its own list lacks what lies above a chroot. */
-	for (int own = 0; own < 2 && !found; own++) {
-		auto_free char *path = own ? xstrdup("/proc/self/mountinfo") : xasprintf("/proc/%d/mountinfo", pid);
-		struct buf text = {0};
-
-		if (!file_read(path, MOUNTINFO_BYTES_MAX, &text) && text.v)
-			local = foreign_mount_is_local(text.v, sx.stx_mnt_id, &found);
-		buf_free(&text);
-	}
-	return local;
-}
-
 int foreign_find_link(const char *link, struct stat *st)
 {
 	return regular_only(open(link, O_PATH | O_CLOEXEC), st);
@@ -222,25 +181,29 @@ static dev_t device_of_memory(void)
 	return fd >= 0 && !fstat(fd, &st) ? st.st_dev : 0;
 }
 
-bool foreign_is_prompt(int path_fd, const struct stat *st, int32_t pid)
+bool foreign_is_prompt(int path_fd, int32_t pid)
 {
 	static dev_t memory, root;
 	struct stat slash;
 	struct statx x;
 	char path[32];
+	dev_t device;
 
-	if (major(st->st_dev))
+	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &x))
+		return false;
+	if (x.stx_dev_major)
 		return true; /* a disk */
 	if (!memory) {
 		memory = device_of_memory();
 		root = stat("/", &slash) ? 0 : slash.st_dev;
 	}
-	if (st->st_dev == memory || st->st_dev == root)
+	device = makedev(x.stx_dev_major, x.stx_dev_minor);
+	if (device == memory || device == root)
 		return true; /* a root that hangs hangs everybody */
-	if (statx(path_fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_MNT_ID, &x) || !(x.stx_mask & STATX_MNT_ID))
+	if (!(x.stx_mask & STATX_MNT_ID))
 		return false;
 	snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
-	return is_prompt_in(path, x.stx_mnt_id) || is_prompt_in("/proc/self/mountinfo", x.stx_mnt_id);
+	return is_prompt_in(path, x.stx_mnt_id) || is_prompt_in("/proc/self/mountinfo", x.stx_mnt_id); /* the former lacks what is above a chroot */
 }
 
 int foreign_open(int path_fd)

@@ -26,23 +26,17 @@ int foreign_peek(int root_fd, const char *path, struct stat *st);
 /* As foreign_find(), for a link of /proc that leads to the file itself, without a path ("/proc/PID/map_files/..."). */
 int foreign_find_link(const char *link, struct stat *st);
 /*
- * Will the file system answer when the file is opened and read? Those on disks and in memory do; network file systems and FUSE
- * answer when others please. `pid`: a process that has it in its mounts.
+ * Will the file system answer when this file or directory is opened and read? Those on disks and in memory do; network file systems
+ * and FUSE answer when others please, and one of a kind that is not known may. `pid`: a process that has it in its mounts. Asks
+ * /proc alone.
  */
-bool foreign_is_prompt(int path_fd, const struct stat *st, int32_t pid);
+bool foreign_is_prompt(int path_fd, int32_t pid);
 /* The same by the text of /proc/PID/mountinfo: is mount `id` there, and of a kind known to answer? Pure. */
 bool foreign_mount_is_prompt(const char *mountinfo, uint64_t id);
 /* An O_PATH descriptor of the directory at `path` below `root`; as with `cached` above. */
 int foreign_find_dir(const char *root, const char *path);
 /* The regular file `name` in the directory `dir` itself: through no link, and not one that is mounted there from elsewhere. */
 int foreign_find_in(int dir, const char *name, struct stat *st);
-/*
- * Is the file or directory that process `pid` sees as this one on a file system of this machine? One of another, or of a process
- * (FUSE), may take for ever to answer. What cannot be found out is not local. Asks /proc alone.
- */
-bool foreign_is_local(int path_fd, int32_t pid);
-/* The same by the text of /proc/PID/mountinfo and the number of a mount; *found: it is listed. Pure. */
-bool foreign_mount_is_local(const char *mountinfo, uint64_t mount, bool *found);
 /* A descriptor to read from, of an O_PATH one, or a negative errno. */
 int foreign_open(int path_fd);
 

@@ -267,7 +267,7 @@ static struct image *take(struct images *all, int path_fd, const struct stat *st
 	auto_close int fd = path_fd;
 	struct image *i = find(all, st);
 
-	if (!i && !foreign_is_prompt(fd, st, pid)) {
+	if (!i && !foreign_is_prompt(fd, pid)) {
 		all->slow++;
 		return NULL;
 	}

@@ -183,7 +183,7 @@ static void pin(struct jit *j, const struct process *p)
 	if (tmp < 0)
 		return;
 	/* Asked last: if it is the right process now, it was then. */
-	if (!foreign_is_local(tmp, j->pid) || proc_read_ids(j->pid, &j->ids) || proc_start_tick(j->pid, &j->start_tick) ||
+	if (!foreign_is_prompt(tmp, j->pid) || proc_read_ids(j->pid, &j->ids) || proc_start_tick(j->pid, &j->start_tick) ||
 	    (p->start_tick && p->start_tick != j->start_tick)) {
 		close(tmp);
 		return;
@@ -437,7 +437,7 @@ static void watch_dump(struct jits *all, struct jit *j, const struct mapping *m)
 	fd = foreign_find_link(link, &st);
 	if (fd < 0)
 		return;
-	if (j->tmp >= 0 && (!st.st_uid || st.st_uid == j->ids.uid) && foreign_is_local(fd, j->pid)) {
+	if (j->tmp >= 0 && (!st.st_uid || st.st_uid == j->ids.uid) && foreign_is_prompt(fd, j->pid)) {
 		begin(&j->dump_file, fd, &st);
 		j->dump = (struct jitdump){0};
 	} else {
