@@ -115,6 +115,7 @@ sub named { my (@lines) = @_; return count_matching(qr/;main;work;leaf_(?:sevent
 	section($file, '.zdebug_info', "ZLIB" . pack('Q>', 1 << 30) . $stream);
 	my ($r, @lines) = attacked('sections of a gigabyte', $file);
 	cmp_ok(named(@lines), '>', 0.9, 'sections of a gigabyte: the names are there all the same');
+	like($r->{err}, qr/too-large=[1-9]/, 'sections of a gigabyte: it is told');
 	$file = make_program('liar');
 	section($file, '.zdebug_abbrev', "ZLIB" . pack('Q>', 2**62) . $stream);
 	section($file, '.zdebug_info', "ZLIB" . pack('Q>', 500 << 20) . "x" x 100);

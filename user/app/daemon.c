@@ -172,6 +172,7 @@ static void measure(struct daemon *d)
 	m->sampler_ns = usage.sampler_ns;
 	m->map_bytes = usage.map_bytes;
 	m->processes = usage.processes;
+	m->images_too_large = collector_parsers(d->collector).too_large;
 	collector_unwind_usage(d->collector, &unwinder);
 	m->unwind = collector_unwind_stats(d->collector);
 	m->unwind_bytes = unwinder.tables.rule_bytes;

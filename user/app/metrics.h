@@ -16,6 +16,7 @@
 	X(windows_unsaved, "windows_unsaved_total", "counter", 0, "Windows that could not be written to the history.") \
 	X(samples_cut, "samples_truncated_total", "counter", 0, "Samples whose stack does not reach its root.")        \
 	X(samples_nameless, "samples_unsymbolized_total", "counter", 0, "Samples whose innermost frame has no name.")  \
+	X(images_too_large, "images_too_large_total", "counter", 0, "Programs and libraries of which something was not read for its size.") \
 	X(processes, "processes", "gauge", 0, "Processes followed at present.")                                        \
 	X(cpu_ns, "cpu_seconds_total", "counter", 1000000000, "CPU time of the daemon, its helpers and its sampler.")  \
 	X(sampler_ns, "sampler_cpu_seconds_total", "counter", 1000000000, "The sampler's part of it, in the kernel.")  \

@@ -467,16 +467,18 @@ int dwarf_open(struct dwarf *d, const struct elf *elf, bool split, uint64_t *bud
 	};
 	char name[64];
 
+	bool too_large = false;
+
 	*d = (struct dwarf){.split = split};
 	for (int i = 0; i < DWARF_SECTION_N; i++) {
 		snprintf(name, sizeof(name), "%s%s", names[i], split ? ".dwo" : "");
-		section_open(&d->sections[i], elf, name, budget);
+		too_large |= section_open(&d->sections[i], elf, name, budget) == -EFBIG;
 	}
 	d->addr = bytes_of(d, DWARF_ADDR);
 	d->ranges = bytes_of(d, DWARF_RANGES);
 	if (!bytes_of(d, DWARF_INFO).n || !bytes_of(d, DWARF_ABBREV).n) {
 		dwarf_free(d);
-		return -ENOENT;
+		return too_large ? -EFBIG : -ENOENT;
 	}
 	read_units(d);
 	return 0;

@@ -229,8 +229,9 @@ static void finish(struct digests *d)
 		d->parsed.bytes = NULL;
 		d->counts.changed++;
 	}
-	if (d->parsed.bytes && d->keep)
+	if (d->parsed.bytes && d->keep && !d->parsed.too_large) /* which every run tells of */
 		image_cache_store(d->cache, i, d->level, &(struct image_cache_sources){&d->paths, d->states.v, d->n_paths}, &d->parsed);
+	d->counts.too_large += d->parsed.bytes && d->parsed.too_large;
 	images_set_parsed(d->images, i, d->level, d->parsed.bytes ? &d->parsed : NULL);
 	d->parsed = (struct parser_result){0};
 	d->counts.nanoseconds += clock_ns(CLOCK_MONOTONIC) - d->started;

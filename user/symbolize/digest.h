@@ -17,6 +17,7 @@
 	X(nothing, "nothing")	  /* there was nothing to read in it */                                                \
 	X(died, "died")		  /* parsers that did */                                                               \
 	X(overran, "overran")	  /* those that took too long */                                                       \
+	X(too_large, "too-large") /* images of which something was left out for its size */                             \
 	X(refused, "refused")	  /* images that were not tried again after that */                                    \
 	X(changed, "changed")	  /* files that did while they were read */                                            \
 	X(slow, "slow-mappings")  /* of files on file systems that may not answer, which are not opened */                   \

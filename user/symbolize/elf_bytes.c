@@ -35,8 +35,10 @@ static void load(struct loader *l, uint64_t offset, uint64_t n)
 		return;
 	if (n > l->copy->size - offset)
 		n = l->copy->size - offset;
-	if (n > l->budget)
+	if (n > l->budget) {
+		l->copy->cut = true;
 		return;
+	}
 	l->budget -= n;
 	while (n) {
 		ssize_t got = pread(l->fd, l->copy->bytes + offset, n, offset);

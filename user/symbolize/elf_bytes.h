@@ -12,6 +12,7 @@ struct elf_copy {
 	uint8_t *bytes;
 	size_t size;
 	struct elf elf;
+	bool cut; /* something was not read because it is too large */
 };
 
 /* What is read. The headers alone are some kilobytes: enough for addresses and the build id. */

@@ -446,7 +446,9 @@ static void map_instead(int fd, size_t size, size_t image_offset, struct parser_
 		return;
 	}
 	munmap(result->bytes, result->size);
-	*result = (struct parser_result){bytes, size, file};
+	result->bytes = bytes;
+	result->size = size;
+	result->file = file;
 }
 
 static int write_entry(struct image_cache *c, const char *name, const struct buf *head, struct parser_result *result)

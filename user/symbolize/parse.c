@@ -39,6 +39,7 @@ struct parse {
 	struct parse_file own;
 	VEC(struct parse_file) files; /* those of the request that exist */
 	uint64_t bytes; /* of all of them */
+	bool too_large; /* something was, and is left out */
 	const struct elf *debug;
 	struct symtab tables[ARRAY_SIZE(sources)];
 	bool complete; /* one of them has all functions */
@@ -118,10 +119,11 @@ static bool has_crc(const struct parse_file *f, uint32_t crc)
 	return at == f->size && sum == crc;
 }
 
-static bool load_file(const struct parse *p, struct parse_file *f)
+static bool load_file(struct parse *p, struct parse_file *f)
 {
 	if (!f->loaded)
 		f->loaded = !elf_copy_load(&f->copy, f->fd, f->size, p->request.debug_info ? ELF_DEBUG_INFO : ELF_SYMBOLS);
+	p->too_large |= f->copy.cut;
 	return f->loaded;
 }
 
@@ -228,6 +230,7 @@ static void read_debug_info(struct parse *p, struct debug_info *d)
 		};
 
 		ret = debug_info_build(d, &in);
+		p->too_large |= ret == -EFBIG;
 	}
 	if (ret)
 		pclntab_info(d, &p->own.copy.elf);
@@ -268,8 +271,8 @@ int parse_main(void)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "profile-parser");
 	if (file_read_fd(PARSE_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || sandbox_enter(p.bytes))
-		_exit(1);
+		_exit(PARSE_FAILED);
 	if (parse_files(&p, &out))
-		_exit(2); /* nothing to say of this file */
-	_exit(file_write_fd(PARSE_RESULT_FD, out.v, out.n) ? 1 : 0);
+		_exit(PARSE_NOTHING);
+	_exit(file_write_fd(PARSE_RESULT_FD, out.v, out.n) ? PARSE_FAILED : p.too_large ? PARSE_TOO_LARGE : PARSE_DONE);
 }

@@ -18,6 +18,9 @@
 enum { PARSE_REQUEST_FD, PARSE_RESULT_FD, PARSE_NULL_FD, PARSE_FILE_FD, PARSE_ROOT_FD };
 #define PARSE_ROOTS 2
 
+/* How it ends; too large: it wrote an image file all the same, without what is beyond the bounds on size. */
+enum { PARSE_DONE, PARSE_FAILED, PARSE_NOTHING, PARSE_TOO_LARGE };
+
 /* The request: this, then `paths` times a struct parse_path with its text. */
 struct parse_request {
 	uint32_t debug_info; /* also inlined functions and lines: takes longer */

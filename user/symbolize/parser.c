@@ -118,7 +118,7 @@ static void reap_left(void)
 }
 
 /* How it ended. */
-static int reap(struct parser *p)
+static int reap(struct parser *p, bool *too_large)
 {
 	bool ended = poll(&(struct pollfd){.fd = p->process, .events = POLLIN}, 1, 0) > 0;
 	int status = 0, ret;
@@ -133,8 +133,9 @@ static int reap(struct parser *p)
 		ret = -ETIME;
 	} else if (!ended || (WIFSIGNALED(status) && WTERMSIG(status) == SIGXCPU)) {
 		ret = -ETIME;
-	} else if (WIFEXITED(status) && WEXITSTATUS(status) <= 2) {
-		ret = WEXITSTATUS(status) == 2 ? -ENOEXEC : WEXITSTATUS(status) ? -ECHILD : 0;
+	} else if (WIFEXITED(status) && WEXITSTATUS(status) <= PARSE_TOO_LARGE) {
+		*too_large = WEXITSTATUS(status) == PARSE_TOO_LARGE;
+		ret = WEXITSTATUS(status) == PARSE_NOTHING ? -ENOEXEC : WEXITSTATUS(status) == PARSE_FAILED ? -ECHILD : 0;
 	} else {
 		ret = -ECHILD;
 	}
@@ -170,9 +171,10 @@ static int map_result(int fd, struct parser_result *ret)
 
 int parser_take(struct parser *p, struct parser_result *ret)
 {
-	int code = reap(p);
+	bool too_large = false;
+	int code = reap(p, &too_large);
 
-	*ret = (struct parser_result){0};
+	*ret = (struct parser_result){.too_large = too_large};
 	if (!code)
 		code = map_result(p->result, ret);
 	close(p->result);
@@ -182,11 +184,13 @@ int parser_take(struct parser *p, struct parser_result *ret)
 
 void parser_stop(struct parser *p)
 {
+	bool too_large;
+
 	if (!p->pid)
 		return;
 	kill(p->pid, SIGKILL);
 	if (p->process >= 0)
-		reap(p);
+		reap(p, &too_large);
 	else
 		waitpid(p->pid, NULL, 0);
 	p->pid = 0;

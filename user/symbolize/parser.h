@@ -29,6 +29,7 @@ struct parser_result {
 	void *bytes; /* mapped and never to change; to be unmapped */
 	size_t size;
 	struct image_file file;
+	bool too_large; /* some of it was left out for its size */
 };
 
 /*
