@@ -124,22 +124,27 @@ my $in_kernel = qr/(?:;[^;]+_\[k\])*$/;
 	cmp_ok(count_matching(qr/\[unknown\]/, @own), '<=', 0.02 * total(@own), 'lost process records: next to none unknown');
 }
 SKIP: {
-	# The next process gets the pid that we choose, right after its first owner died.
-	skip('kernel without /proc/sys/kernel/ns_last_pid', 4) unless -w '/proc/sys/kernel/ns_last_pid';
-	my $script = "$burn 100 & p=\$!; wait \$p; echo \$((p-1)) > /proc/sys/kernel/ns_last_pid; "
-		. program('split') . ' 0.1 & q=$!; wait $q; echo $p $q >&2';
-	my $same = 0;
-	for (1 .. 5) {
-		my $r = run_command($profile, '-f', '-F', 999, '--', 'sh', '-c', $script);
-		my ($p, $q) = $r->{err} =~ /^(\d+) (\d+)$/m;
-		next unless defined $q && $p == $q;
-		$same = 1;
-		my @lines = folded($r->{out});
-		cmp_ok(count_matching(qr/^burn;.*main;burn_cpu$/, @lines), '>', 10, 'pid reuse: the first program');
-		cmp_ok(count_matching(qr/^split;.*;leaf_/, @lines), '>', 10, 'the second, with the same pid');
-		is(count_matching(qr/^burn;.*leaf_|^split;.*burn_cpu/, @lines), 0, 'never mixed');
-		last;
+	# The next process gets the pid that we choose, right after its first owner died. In a turn the logs are read by CPU: when the second
+	# process ran on the first CPU, its samples come before those of the first.
+	skip('kernel without /proc/sys/kernel/ns_last_pid', 16) unless -w '/proc/sys/kernel/ns_last_pid';
+	my $cpus = () = slurp('/proc/cpuinfo') =~ /^processor\s*:/mg;
+	my $last = $cpus - 1;
+	for my $on ([0, 0], [$last, 0], [$last, 0], [0, $last]) {
+		my $script = "taskset -cp $on->[0] \$\$ >/dev/null; $burn 40 & p=\$!; taskset -cp $on->[1] \$\$ >/dev/null; wait \$p; "
+			. 'echo $((p-1)) > /proc/sys/kernel/ns_last_pid; ' . program('split') . ' 0.04 & q=$!; wait $q; echo $p $q >&2';
+		my ($what, $same) = "pid reuse, CPUs @$on";
+		for (1 .. 5) {
+			my $r = run_command($profile, '-f', '-F', 4999, '--', 'sh', '-c', $script);
+			my ($p, $q) = $r->{err} =~ /^(\d+) (\d+)$/m;
+			next unless defined $q && $p == $q;
+			$same = 1;
+			my @lines = folded($r->{out});
+			cmp_ok(count_matching(qr/^burn;.*main;burn_cpu$/, @lines), '>', 10, "$what: the first program");
+			cmp_ok(count_matching(qr/^split;.*;leaf_/, @lines), '>', 10, "$what: the second, with the same pid");
+			is(count_matching(qr/^burn;.*leaf_|^split;.*burn_cpu/, @lines), 0, "$what: never mixed");
+			last;
+		}
+		ok($same, "$what: a pid was reused");
 	}
-	ok($same, 'a pid was reused');
 }
 done_testing();

@@ -253,6 +253,26 @@ static void test_pid_reuse(void **state)
 	assert_null(process_table_find(t, B, 999 * PROC_TICK_NS, 9)); /* neither, and gone */
 }
 
+/* The second process's samples come first, from another CPU's log: who was before it is asked before the first one was met. */
+static void test_before_learns_nothing(void **state)
+{
+	struct process_table *t = *state;
+	const struct process *before;
+	struct process *p;
+
+	exec_at(t, 5, A, "cron");
+	fork_at(t, 10, A, B);
+	exec_at(t, 11, B, "one");
+	fork_at(t, 30, A, B);
+	p = process_table_find(t, B, 130 * PROC_TICK_NS, 30);
+	before = process_table_before(t, p);
+	assert_string_equal(before->comm, "one");
+	assert_string_equal(process_table_before(t, before)->comm, "cron");
+	assert_null(process_table_before(t, process_table_before(t, before)));
+	assert_null(process_table_before(t, process_table_running(t, A)));
+	assert_ptr_equal(process_table_find(t, B, 100 * PROC_TICK_NS, 15), before);
+}
+
 static void test_mapping_replaced(void **state)
 {
 	struct process_table *t = *state;
@@ -866,6 +886,7 @@ int main(void)
 		TEST(test_vfork_and_exec),
 		TEST(test_threads),
 		TEST(test_pid_reuse),
+		TEST(test_before_learns_nothing),
 		TEST(test_mapping_replaced),
 		TEST(test_random_mappings),
 		TEST(test_no_code_any_more),

@@ -303,8 +303,8 @@ static uint64_t identity_of(struct collector *c, struct process *p, const struct
 	if (p->exec_id && r->time < p->born + EXEC_SETTLES_NS)
 		exec_id = p->exec_id;
 	p->identity = process_identity(c->boot, r->start_time, exec_id);
-	before = p->born ? process_table_find(c->processes, r->tgid, r->start_time, p->born - 1) : NULL;
-	if (before && before != p && before->identity == p->identity)
+	before = process_table_before(c->processes, p);
+	if (before && before->identity == p->identity)
 		p->identity = process_identity(c->boot, r->start_time, exec_id + 1);
 	return p->identity;
 }

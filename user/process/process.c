@@ -499,6 +499,16 @@ struct process *process_table_find(struct process_table *t, int32_t pid, uint64_
 	return known(t, pid, tick, tick ? time : NEVER);
 }
 
+const struct process *process_table_before(const struct process_table *t, const struct process *p)
+{
+	const struct pid_entry *e = find_entry(t, p->pid);
+
+	for (size_t i = e ? e->incarnations.n : 0; i-- > 1;)
+		if (e->incarnations.v[i] == p)
+			return e->incarnations.v[i - 1];
+	return NULL;
+}
+
 static void check_exits(struct process_table *t, uint64_t now)
 {
 	size_t kept = 0;

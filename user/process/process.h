@@ -91,6 +91,11 @@ void process_table_each(const struct process_table *t, void (*fn)(void *ctx, str
  * never told of is scanned once. After `died` its last incarnation still answers, unless start_ns says it is another one.
  */
 struct process *process_table_find(struct process_table *t, int32_t pid, uint64_t start_ns, uint64_t time);
+/*
+ * The incarnation of p's pid before p, or NULL. It may be another process's: nothing that is known of p is taken to be true of it, as
+ * process_table_find() does of what it finds.
+ */
+const struct process *process_table_before(const struct process_table *t, const struct process *p);
 /* What was mapped at `address` at `time`, or NULL. Pointers stay valid until the next apply, scan, find or expire. */
 struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t time);
 
