@@ -289,7 +289,8 @@ UNWIND_FUNCTION int unwind_is_compiled_caller(struct unwind_walk *w, __u64 at, _
 	__u64 target;
 	int interpreter;
 
-	if (!w || !unwind_is_return_address(w, address) || !w->code_known)
+	/* Interpreter, stubs and methods are code made at run time, without a table; a word that leads into a library was left behind. */
+	if (!w || !unwind_is_return_address(w, address) || !w->code_known || w->mapping.slab != UNWIND_NO_TABLE)
 		return 0;
 	interpreter = unwind_is_interpreter_entry(w->words[1], w->words[2]);
 	target = interpreter ? 0 : unwind_call_target(w->words[0], address);

@@ -582,6 +582,12 @@ static void finds_the_frames_of_compiled_java(void **state)
 		{"\x44\x8B\x56\x08\x55\x48\x83\xEC\x10", 9, 3},		    /* mov 8(%rsi),%r10d: the receiver's class; push; sub */
 	};
 	static const uint8_t interpreter[] = {0x48, 0x8B, 0x65, 0xF0, 0x48, 0xC7, 0x45, 0xF0, 0, 0, 0, 0};
+	struct unwind_mapping with_library[] = {
+		mappings[0],
+		{BARE, BARE + 0x400, BARE, 0, 16},
+		{BARE + 0x400, BARE + TEXT_BYTES, 0, UNWIND_NO_TABLE, UNWIND_CODE_HOTSPOT},
+		mappings[2],
+	};
 	uint64_t sp = STACK + 16;
 	struct unwind_walk w;
 
@@ -627,6 +633,18 @@ static void finds_the_frames_of_compiled_java(void **state)
 	stack[25] = called_from(3);
 	w = begin(BARE + 0x640, sp, 5);
 	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+	/* The same words, but the call stands in a library: they were left behind, for no library calls compiled code. */
+	clear(state);
+	memcpy(code + 32 + 0x200 - 2, "\xFF\xD6", 2);
+	stack[8] = BARE + 0x200;
+	stack[7] = STACK + 24 * 8;
+	stack[25] = into(SP8);
+	w = begin(BARE + 0x640, sp, 5);
+	assert_int_equal(step(&w), UNWIND_CONTINUE);
+	host.mappings = with_library;
+	w = begin(BARE + 0x640, sp, 5);
+	assert_int_equal(step(&w), UNWIND_NO_FRAME_POINTER);
+	host.mappings = mappings;
 	/* Who forges words that look like return addresses gets only so many looked at. */
 	clear(state);
 	memcpy(code + 32 + 0x600, entries[0].entry, entries[0].bytes);
