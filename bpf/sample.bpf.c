@@ -17,7 +17,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define INDEX_PROBES 8
 
-/* Set by user space before loading. log_limit_words is there, too. */
+/* Set by user space before loading, as is what user_stack.h has. */
 const volatile __u32 index_mask;      /* slots - 1 */
 const volatile bool only_targets;
 const volatile bool take_kernel = true, take_user = true;

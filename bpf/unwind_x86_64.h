@@ -84,17 +84,13 @@ static inline __u64 unwind_call_target(__u64 code, __u64 address)
 }
 
 /*
- * How many words stand on the stack below the return address, of a function about to run `code` with `before` in front of it, where its
- * code alone says so: none at its first instruction (endbr64, push %rbp, or sub $8,%rsp behind endbr64), at its ret, and in a linkage
- * table (jmp *address), at mov $n,%rax; ret, and in HotSpot's SpinPause (pause; and these two); one at mov %rsp,%rbp, the caller's frame pointer, and at add $8,%rsp; ret.
- * UNWIND_FRAMED anywhere else: then the frame pointer is this function's, if it has one.
+ * How many words stand on the stack below the return address, where code alone says so. UNWIND_FRAMED anywhere else: then the frame
+ * pointer is the function's own, if it has one.
  */
-#define UNWIND_SPIN_PAUSE 0x000001C0C74890F3ull
-
 enum unwind_pushed { UNWIND_UNFRAMED, UNWIND_PUSHED_FP, UNWIND_PUSHED_WORD, UNWIND_FRAMED };
 
 /*
- * The same where HotSpot's compilers begin and end a method: mov %eax,-n(%rsp), which touches the stack's guard; push %rbp; sub $n,%rsp,
+ * Where HotSpot's compilers begin and end a method: mov %eax,-n(%rsp), which touches the stack's guard; push %rbp; sub $n,%rsp,
  * and add $n,%rsp; pop %rbp; cmp n(%r15),%rsp; ja; ret.
  */
 static inline enum unwind_pushed unwind_words_pushed_by_hotspot(__u64 before, __u64 code)
@@ -108,12 +104,18 @@ static inline enum unwind_pushed unwind_words_pushed_by_hotspot(__u64 before, __
 	return UNWIND_FRAMED;
 }
 
+/*
+ * Of a function about to run `code` with `before` in front of it: none at its first instruction (endbr64, push %rbp, or sub $8,%rsp
+ * behind endbr64), at its ret, in a linkage table (jmp *address), at mov $n,%rax; ret, and in HotSpot's SpinPause (pause; and these
+ * two); one at mov %rsp,%rbp, the caller's frame pointer, and at add $8,%rsp; ret.
+ */
 static inline enum unwind_pushed unwind_words_pushed(__u64 before, __u64 code)
 {
 	const __u32 endbr64 = 0xFA1E0FF3;
 
 	if (UNWIND_CODE(code, 0) == 0x55 || UNWIND_CODE(code, 0) == 0xC3 || (code & 0xFFFF) == 0xC3F3 || (__u32)code == endbr64 ||
-	    (code & 0xFFFF) == 0x25FF || (code & 0xFFFFFF) == 0x25FFF2 || code == UNWIND_SPIN_PAUSE || (code & 0xFF00000000FFFFFFull) == 0xC300000000C0C748ull || (before >> 32 == endbr64 && (__u32)code == 0x08EC8348))
+	    (code & 0xFFFF) == 0x25FF || (code & 0xFFFFFF) == 0x25FFF2 || code == 0x000001C0C74890F3ull ||
+	    (code & 0xFF00000000FFFFFFull) == 0xC300000000C0C748ull || (before >> 32 == endbr64 && (__u32)code == 0x08EC8348))
 		return UNWIND_UNFRAMED;
 	if (UNWIND_CODE(before, 7) == 0x55 && ((code & 0xFFFFFF) == 0xE58948 || (code & 0xFFFFFF) == 0xEC8B48))
 		return UNWIND_PUSHED_FP;
