@@ -102,11 +102,6 @@ static int take_factor(void *to, const char *s, int which)
 	return parse_number(s, MAX_FACTOR, to) && *(double *)to > 0 ? 0 : OPTION_REFUSED;
 }
 
-static int take_total(void *to, const char *s, int which)
-{
-	return text_u64(s, to) ? OPTION_REFUSED : 0;
-}
-
 static int take_colors(void *to, const char *s, int which)
 {
 	return palette_find(s) ? option_text(to, s, which) : OPTION_REFUSED;
@@ -134,7 +129,7 @@ static const struct option_row rows[] = {
 	TEXT("countname", graph.count_name),
 	TEXT("nametype", graph.name_type),
 	TAKE("factor", graph.factor, take_factor),
-	TAKE("total", graph.total, take_total),
+	TAKE("total", graph.total, option_number),
 	TAKE("colors", graph.colors, take_colors),
 	TAKE("color", graph.colors, take_colors),
 	TAKE("bgcolors", graph.background, take_background),

@@ -34,13 +34,8 @@ struct options {
 	bool json;
 };
 
-static int take_rows(void *to, const char *value, int which)
-{
-	return text_u64(value, to) ? OPTION_REFUSED : 0;
-}
-
 static const struct option_row rows[] = {
-	OPTION_TAKE('n', "rows", struct options, rows, take_rows, 0),
+	OPTION_TAKE('n', "rows", struct options, rows, option_number, 0),
 	OPTION_FLAG(0, "json", struct options, json),
 	HISTORY_OPTIONS(struct options, history),
 };

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #include <getopt.h>
 #include <string.h>
@@ -21,6 +22,11 @@ int option_text(void *to, const char *value, int which)
 {
 	*(const char **)to = value;
 	return 0;
+}
+
+int option_number(void *to, const char *value, int which)
+{
+	return text_u64(value, to) ? OPTION_REFUSED : 0;
 }
 
 int option_stream(void *to, const char *value, int which)
@@ -59,7 +65,7 @@ static const struct option_row *find(const struct option_row *rows, size_t n, in
 	if (c >= FIRST)
 		return &rows[c - FIRST];
 	for (size_t i = 0; i < n; i++)
-		if (rows[i].letter == c && c)
+		if (rows[i].letter == c)
 			return &rows[i];
 	return NULL;
 }

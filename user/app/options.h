@@ -6,7 +6,7 @@
  *	static const struct option_row rows[] = {
  *		OPTION_FLAG('q', "quiet", struct options, quiet),
  *		OPTION_TEXT(0, "title", struct options, title),
- *		OPTION_TAKE('n', "rows", struct options, rows, take_number, 0),
+ *		OPTION_TAKE('n', "rows", struct options, rows, option_number, 0),
  *	};
  */
 #ifndef APP_OPTIONS_H
@@ -40,6 +40,7 @@ struct option_row {
 
 option_take option_set;    /* a bool: true */
 option_take option_text;   /* a const char *: the value */
+option_take option_number; /* a uint64_t */
 option_take option_stream; /* a const char *: a path, NULL for "-" */
 option_take option_ignore;
 

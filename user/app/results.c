@@ -159,13 +159,11 @@ static char *unused_name(const struct strings *used, const char *comm, int32_t p
 static int write_processes(const struct profile *p, const struct record_options *o, const char *dir, uint64_t min_share,
 			   const struct sink *sink, struct error *err)
 {
-	auto_free uint64_t *totals = xcalloc(p->processes.n, sizeof(*totals));
+	auto_free uint64_t *totals = profile_process_totals(p);
 	uint64_t min_samples = (profile_total(p) * min_share + 999999) / 1000000;
 	struct strings *used = strings_new();
 	int ret = 0;
 
-	for (size_t i = 0; i < p->samples.n; i++)
-		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
 	for (uint32_t i = 0; !ret && i < p->processes.n; i++) {
 		struct view view = view_of(o, i);
 		auto_free char *name = NULL;

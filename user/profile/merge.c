@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static uint64_t gcd(uint64_t a, uint64_t b)
+uint64_t period_unit(uint64_t a, uint64_t b)
 {
 	while (b) {
 		uint64_t rest = a % b;
@@ -39,7 +39,7 @@ static uint64_t common_period(struct profile *into, const struct profile *from)
 		into->period_ns = from->period_ns;
 		return 1;
 	}
-	common = gcd(into->period_ns, from->period_ns);
+	common = period_unit(into->period_ns, from->period_ns);
 	factor = into->period_ns / common;
 	for (size_t i = 0; i < into->samples.n; i++)
 		into->samples.v[i].count *= factor;
@@ -229,14 +229,9 @@ static void fold_process(struct remap *m, uint32_t id)
 static void cut_rare_frames(struct remap *m, uint64_t min_frame)
 {
 	const struct profile *p = m->from;
-	auto_free uint64_t *totals = xcalloc(p->nodes.n, sizeof(*totals));
+	auto_free uint64_t *totals = profile_node_totals(p);
 	uint32_t note = profile_frame(m->into, "[rare]", "", FRAME_NOTE);
 
-	for (size_t i = 0; i < p->samples.n; i++)
-		totals[p->samples.v[i].node] += p->samples.v[i].count;
-	/* Parents come before their children. */
-	for (uint32_t i = p->nodes.n; i-- > 1;)
-		totals[p->nodes.v[i].parent] += totals[i];
 	for (uint32_t i = 1; i < p->nodes.n; i++) {
 		uint32_t parent = p->nodes.v[i].parent;
 
@@ -253,10 +248,8 @@ static void cut_rare_frames(struct remap *m, uint64_t min_frame)
 static void join_small_processes(struct remap *m, uint64_t min_process)
 {
 	const struct profile *p = m->from;
-	auto_free uint64_t *totals = xcalloc(p->processes.n + 1, sizeof(*totals));
+	auto_free uint64_t *totals = profile_process_totals(p);
 
-	for (size_t i = 0; i < p->samples.n; i++)
-		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
 	for (uint32_t i = 0; i < p->processes.n; i++)
 		if (totals[i] && totals[i] < min_process)
 			fold_process(m, i);

@@ -17,6 +17,8 @@
  * Two processes are one when pid and identity are equal.
  */
 void profile_merge(struct profile *into, const struct profile *from, const struct process_filter *filter);
+/* The greatest common divisor of two periods; of an unknown one (0) and another: the other. */
+uint64_t period_unit(uint64_t a, uint64_t b);
 
 enum group_by { GROUP_BY_PROCESS, GROUP_BY_COMM, GROUP_BY_UNIT, GROUP_BY_CONTAINER };
 

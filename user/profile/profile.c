@@ -154,13 +154,6 @@ uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, cons
 	return id;
 }
 
-uint32_t profile_find_process(const struct profile *p, int32_t pid, uint64_t identity)
-{
-	struct profile_process key = {.pid = pid, .identity = identity};
-
-	return table_find(&p->process_table, hash_mix(hash_mix(2, (uint32_t)pid), identity), same_process, p, &key);
-}
-
 uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm)
 {
 	struct profile_thread t = {process, tid, strings_add(p->strings, comm)};
@@ -215,13 +208,22 @@ static int by_frame_and_line(const void *x, const void *y, void *profile)
 	return l->line < m->line ? -1 : l->line > m->line;
 }
 
-/* Per node: its samples and those of all below it. */
-static uint64_t *node_totals(const struct profile *p)
+uint64_t *profile_process_totals(const struct profile *p)
+{
+	uint64_t *totals = xcalloc(p->processes.n + 1, sizeof(*totals));
+
+	for (size_t i = 0; i < p->samples.n; i++)
+		totals[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
+	return totals;
+}
+
+uint64_t *profile_node_totals(const struct profile *p)
 {
 	uint64_t *totals = xcalloc(p->nodes.n, sizeof(*totals));
 
 	for (size_t i = 0; i < p->samples.n; i++)
 		totals[p->samples.v[i].node] += p->samples.v[i].count;
+	/* Parents come before their children. */
 	for (size_t i = p->nodes.n; --i;)
 		totals[p->nodes.v[i].parent] += totals[i];
 	return totals;
@@ -231,7 +233,7 @@ uint32_t *profile_frame_locations(const struct profile *p)
 {
 	uint32_t *locations = xcalloc(p->frames.n + 1, sizeof(*locations));
 	auto_free uint64_t *most = xcalloc(p->frames.n + 1, sizeof(*most));
-	auto_free uint64_t *totals = node_totals(p);
+	auto_free uint64_t *totals = profile_node_totals(p);
 	VEC(struct line_samples) lines = {0};
 	uint64_t samples = 0;
 

@@ -117,8 +117,6 @@ uint32_t profile_node(struct profile *p, uint32_t parent, uint32_t frame);
 uint32_t profile_node_at(struct profile *p, uint32_t parent, uint32_t frame, uint32_t location);
 /* (pid, identity) is the key; a later call with another comm renames the process (exec'ed ones get a new identity). */
 uint32_t profile_process(struct profile *p, int32_t pid, uint64_t identity, const char *comm);
-/* The id of that process, or TABLE_NONE. */
-uint32_t profile_find_process(const struct profile *p, int32_t pid, uint64_t identity);
 uint32_t profile_thread(struct profile *p, uint32_t process, int32_t tid, const char *comm);
 /* Adds `count` to the sample (thread, node). */
 void profile_add(struct profile *p, uint32_t thread, uint32_t node, uint64_t count);
@@ -130,6 +128,8 @@ void profile_clear(struct profile *p);
 /* Of each frame, a location whose source line has most of the frame's samples; 0: its lines are unknown. To be freed. */
 uint32_t *profile_frame_locations(const struct profile *p);
 uint64_t profile_total(const struct profile *p); /* sum of all counts */
+uint64_t *profile_process_totals(const struct profile *p); /* by process; to be freed */
+uint64_t *profile_node_totals(const struct profile *p);	   /* by node: its samples and those of all below it; to be freed */
 size_t profile_bytes(const struct profile *p);   /* memory it holds */
 
 const char *profile_label_name(enum profile_label label);

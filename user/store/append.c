@@ -6,16 +6,6 @@
 
 #include <errno.h>
 
-struct encoded {
-	struct buf window, dictionary; /* dictionary: of a new one, or empty */
-};
-
-static void encoded_free(struct encoded *e)
-{
-	buf_free(&e->window);
-	buf_free(&e->dictionary);
-}
-
 /* The encoder goes on with the dictionary of the last window. A damaged one is followed by a new one. */
 static int continue_dictionary(struct store *s)
 {
@@ -29,36 +19,15 @@ static int continue_dictionary(struct store *s)
 	return SQLITE_OK;
 }
 
-static int begin_dictionary(struct store *s, const struct profile *p, struct encoded *e)
-{
-	struct dictionary *d = NULL;
-	int ret;
-
-	if (!s->encoder) {
-		d = dictionary_new(NULL, 0);
-		s->encoder = window_encoder_new(d);
-		dictionary_free(d);
-	}
-	ret = window_encoder_dictionary(s->encoder, p, &e->dictionary);
-	window_encoder_free(s->encoder);
-	s->encoder = NULL;
-	if (ret)
-		return ret;
-	d = dictionary_new(e->dictionary.v, e->dictionary.n);
-	s->encoder = d ? window_encoder_new(d) : NULL;
-	dictionary_free(d);
-	return s->encoder ? 0 : -EFBIG;
-}
-
-static int encode(struct store *s, const struct profile *p, struct encoded *e)
+static int encode(struct store *s, const struct profile *p, struct encoded_window *e)
 {
 	int rc = s->encoder ? SQLITE_OK : continue_dictionary(s);
 
 	if (rc)
 		return rc;
-	if ((!s->encoder || window_encoder_wants_dictionary(s->encoder)) && begin_dictionary(s, p, e))
-		return SQLITE_TOOBIG;
-	return window_encode(s->encoder, p, &e->window) ? SQLITE_TOOBIG : SQLITE_OK;
+	if (!s->encoder || window_encoder_wants_dictionary(s->encoder))
+		s->encoder = window_encoder_renew(s->encoder, p, &e->dictionary);
+	return !s->encoder || window_encode(s->encoder, p, &e->window) ? SQLITE_TOOBIG : SQLITE_OK;
 }
 
 static int find_boot(struct store *s)
@@ -82,7 +51,7 @@ static int find_boot(struct store *s)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? SQLITE_CORRUPT : rc;
 }
 
-static int write_rows(struct store *s, const struct profile *p, const struct encoded *e)
+static int write_rows(struct store *s, const struct profile *p, const struct encoded_window *e)
 {
 	struct window_row w = {.parts = 1, .covered_ns = p->end_ns > p->start_ns ? p->end_ns - p->start_ns : 0};
 	int rc = database_exec(s, "BEGIN IMMEDIATE");
@@ -99,14 +68,14 @@ static int write_rows(struct store *s, const struct profile *p, const struct enc
 
 static int append(struct store *s, const struct profile *p, struct error *err)
 {
-	struct encoded e = {0};
+	struct encoded_window e = {0};
 	int rc, ret = database_ready(s, err);
 
 	if (ret)
 		return ret;
 	rc = encode(s, p, &e);
 	rc = rc ? rc : write_rows(s, p, &e);
-	encoded_free(&e);
+	encoded_window_free(&e);
 	return rc ? database_failed(s, rc, err) : 0;
 }
 

@@ -413,6 +413,12 @@ static int insert_profile(struct store *s, int64_t window, const struct buf *byt
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+void encoded_window_free(struct encoded_window *e)
+{
+	buf_free(&e->window);
+	buf_free(&e->dictionary);
+}
+
 int database_insert_window(struct store *s, const struct window_row *w, const struct profile *p, const struct buf *bytes)
 {
 	const struct accounting *a = &p->accounting;

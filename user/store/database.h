@@ -73,6 +73,12 @@ int database_dictionary_of(struct store *s, unsigned level, int64_t *ret);
 /* Inside an open transaction. SQLITE_OK or the error. */
 int database_insert_dictionary(struct store *s, const struct buf *bytes, int64_t *ret_id);
 
+/* A window as it is written, and a new dictionary, if it begins one; else that is empty. */
+struct encoded_window {
+	struct buf window, dictionary;
+};
+void encoded_window_free(struct encoded_window *e);
+
 /* Writes a window inside an open transaction. `id` 0: the next one. SQLITE_OK or the error; -EFBIG and the like too. */
 struct window_row {
 	int64_t id;

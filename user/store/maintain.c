@@ -302,18 +302,6 @@ static struct profile *coarsened(const struct merging *m, unsigned level)
 	return profile_coarsen(m->sum, levels[level].process_ns / period, levels[level].frame_ns / period);
 }
 
-/* A merged window as it is written. */
-struct merged {
-	struct buf window, dictionary; /* dictionary: of a new one, or empty */
-	int64_t id; /* of the dictionary; when it is not new */
-};
-
-static void merged_free(struct merged *m)
-{
-	buf_free(&m->window);
-	buf_free(&m->dictionary);
-}
-
 /* The dictionary of the window before, while it serves for few others. NULL: there is none to go on with. */
 static const struct dictionary *last_dictionary(struct store *s, unsigned level, int64_t *ret_id)
 {
@@ -330,42 +318,30 @@ static const struct dictionary *last_dictionary(struct store *s, unsigned level,
  * Most of a merged window is names of functions, which the next ones have too: a window in some dozens is a dictionary for those that
  * follow, and for itself. Encoders of merged windows are not kept: it is some milliseconds in ten minutes.
  */
-static int encode_merged(struct store *s, unsigned level, const struct profile *p, struct merged *m)
+static int encode_merged(struct store *s, unsigned level, const struct profile *p, struct encoded_window *m, int64_t *ret_dictionary)
 {
-	const struct dictionary *last = last_dictionary(s, level, &m->id);
-	struct dictionary *new = last ? NULL : dictionary_new(NULL, 0);
-	struct window_encoder *e;
-	int ret = 0;
+	const struct dictionary *last = last_dictionary(s, level, ret_dictionary);
+	struct window_encoder *e = last ? window_encoder_new(last) : window_encoder_renew(NULL, p, &m->dictionary);
+	int ret = e ? window_encode(e, p, &m->window) : -EFBIG;
 
-	if (!last) {
-		e = window_encoder_new(new);
-		ret = window_encoder_dictionary(e, p, &m->dictionary);
-		window_encoder_free(e);
-		dictionary_free(new);
-		new = ret ? NULL : dictionary_new(m->dictionary.v, m->dictionary.n);
-	}
-	e = last || new ? window_encoder_new(last ? last : new) : NULL;
-	ret = e ? window_encode(e, p, &m->window) : -EFBIG;
 	window_encoder_free(e);
-	dictionary_free(new);
 	return ret ? SQLITE_TOOBIG : SQLITE_OK;
 }
 
 static int replace_group(struct store *s, const struct group *g, unsigned level, const struct profile *p)
 {
 	struct window_row w = {.id = g->ids[0], .level = level, .parts = g->parts, .covered_ns = g->covered_ns, .boot = g->boot};
-	struct merged m = {0};
-	int rc = encode_merged(s, level, p, &m);
+	struct encoded_window m = {0};
+	int rc = encode_merged(s, level, p, &m, &w.dictionary);
 
 	rc = rc ? rc : database_exec(s, "BEGIN IMMEDIATE");
 	for (size_t i = 0; !rc && i < g->n; i++)
 		rc = database_delete_window(s, g->ids[i]);
 	if (!rc && m.dictionary.n)
-		rc = database_insert_dictionary(s, &m.dictionary, &m.id);
-	w.dictionary = m.id;
+		rc = database_insert_dictionary(s, &m.dictionary, &w.dictionary);
 	rc = rc ? rc : database_insert_window(s, &w, p, &m.window);
 	rc = rc ? rc : database_exec(s, "COMMIT");
-	merged_free(&m);
+	encoded_window_free(&m);
 	return rc;
 }
 

@@ -167,15 +167,13 @@ static int insert_row(struct writer *w, uint32_t id, uint64_t samples, const str
 
 int process_rows_insert(struct store *s, int64_t window, const struct profile *p)
 {
-	auto_free uint64_t *samples = xcalloc(p->processes.n + 1, sizeof(*samples));
+	auto_free uint64_t *samples = profile_process_totals(p);
 	struct writer w = {.s = s, .p = p, .window = window};
 	uint64_t small = p->period_ns ? (SMALL_NS - 1) / p->period_ns : 0;
 	struct kinds kinds = {.p = p};
 	int rc = sqlite3_prepare_v2(s->db, "INSERT INTO processes VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &w.insert, NULL);
 
 	rc = rc ? rc : prepare_labels(s, &w.labels);
-	for (size_t i = 0; i < p->samples.n; i++)
-		samples[p->threads.v[p->samples.v[i].thread].process] += p->samples.v[i].count;
 	for (uint32_t i = 0; !rc && i < p->processes.n; i++) {
 		if (samples[i] && samples[i] <= small)
 			add_member(&kinds, i, samples[i]);

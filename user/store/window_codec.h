@@ -67,6 +67,12 @@ bool window_encoder_wants_dictionary(const struct window_encoder *e);
 /* Appends a new dictionary: what more than one window reached, and what `p`, the next one, reaches. Same returns. */
 int window_encoder_dictionary(struct window_encoder *e, const struct profile *p, struct buf *out);
 
+/*
+ * An encoder with a new dictionary, which is appended to `out`: of what `e` (NULL: nothing) met, and of `p`, the next window. Frees `e`.
+ * NULL: too large.
+ */
+struct window_encoder *window_encoder_renew(struct window_encoder *e, const struct profile *p, struct buf *out);
+
 size_t window_encoder_bytes(const struct window_encoder *e); /* memory it holds */
 
 #endif

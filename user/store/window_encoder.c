@@ -203,3 +203,22 @@ int window_encoder_dictionary(struct window_encoder *e, const struct profile *p,
 	buf_free(&raw);
 	return ret;
 }
+
+struct window_encoder *window_encoder_renew(struct window_encoder *e, const struct profile *p, struct buf *out)
+{
+	struct dictionary *d = NULL;
+	size_t begin = out->n;
+	int ret;
+
+	if (!e) {
+		d = dictionary_new(NULL, 0);
+		e = window_encoder_new(d);
+		dictionary_free(d);
+	}
+	ret = window_encoder_dictionary(e, p, out);
+	window_encoder_free(e);
+	d = ret ? NULL : dictionary_new(out->v + begin, out->n - begin);
+	e = d ? window_encoder_new(d) : NULL;
+	dictionary_free(d);
+	return e;
+}

@@ -66,6 +66,7 @@ static void elements_begin(struct elements *e, const struct elements *known)
 	if (known->bare.threads.n)
 		COPY(&e->bare.threads, &known->bare.threads);
 }
+
 /* A number below `limit`. */
 static uint32_t read_below(struct reader *r, uint64_t limit)
 {

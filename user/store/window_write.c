@@ -384,7 +384,6 @@ static void put_processes(struct buf *out, const struct selection *s)
 	COLUMN(out, s, THREADS, k->threads, put_next(out, s->number[PROCESSES][x->process], before);
 	       before = s->number[PROCESSES][x->process]);
 	COLUMN(out, s, THREADS, k->threads, put_next(out, (int64_t)x->tid, (int64_t)k->processes.v[x->process].pid));
-	before = 0;
 	COLUMN(out, s, THREADS, k->threads, put_next(out, s->number[STRINGS][x->comm], s->number[STRINGS][k->processes.v[x->process].comm]));
 }
 
