@@ -42,8 +42,20 @@ subtest 'files' => sub {
 	is($r->{out}, "a;b 1000 600\na;c 500 505\na;d 0 300\na;rare 1 0\n", 'a flame graph as input');
 	$r = run_command($profile, 'diff', '--ignore', '^c$', '-o', '-', "$dir/before", "$dir/after");
 	is($r->{out}, "a;b 1000 600\na;d 0 300\na;rare 1 0\n", '--ignore');
+	$r = run_command($profile, 'diff', '--highlight', '^b$=The slow part', '-o', "$dir/h.svg", "$dir/before", "$dir/after");
+	like(slurp("$dir/h.svg"), qr/The slow part/, '--highlight: in the legend');
 	$r = run_command($profile, 'diff', "$dir/before", "$dir/before");
 	like($r->{out}, qr/^functions with a change .*: 0 of 3$/m, 'no change');
+};
+
+subtest 'counts with fractions' => sub {
+	spew("$dir/part", "a;b 1.5\na;c 30\n");
+	spew("$dir/parts", "a;b 2\na;c 30.25\n");
+	my $r = run_command($profile, 'diff', '-o', '-', "$dir/part", "$dir/parts");
+	is($r->{out}, "a;b 1.5 2\na;c 30 30.25\n", 'stay as they are');
+	like($r->{err}, qr/^samples: 31\.5 before, 32\.25 after \(\+2\.4 %\)/, 'in the sums too');
+	is_deeply(table($r->{err}), { b => ['4.76', '6.20', '+30.2 %', 'too little'], c => ['95.24', '93.80', '-1.5 %', 'same'] },
+		'a function of 3.5 samples is a few') or diag($r->{err});
 };
 
 subtest 'ranges of the history' => sub {

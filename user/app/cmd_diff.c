@@ -10,9 +10,9 @@
 #include "render/flamegraph.h"
 #include "render/folded.h"
 #include "render/format.h"
+#include "profile/merge.h"
 #include "render/functions.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,7 +69,7 @@ static int take_rows(void *to, const char *value, int which)
 {
 	uint64_t *rows = to;
 
-	return !text_u64(value, rows) && *rows && *rows <= 100000 ? 0 : OPTION_REFUSED;
+	return !option_number(to, value, which) && *rows && *rows <= 100000 ? 0 : OPTION_REFUSED;
 }
 
 static const struct option_row rows[] = {
@@ -127,20 +127,16 @@ static void add_tree(struct tree_builder *b, const struct tree *t, uint64_t fact
 	}
 }
 
-static uint64_t gcd(uint64_t a, uint64_t b)
-{
-	return b ? gcd(b, a % b) : a;
-}
-
 /* Counts of both sides become counts of one unit. */
-static struct tree *both(struct profile *names, const struct diff_side *before, const struct diff_side *after)
+static struct tree *both(struct profile *names, const struct view *view, const struct diff_side *before, const struct diff_side *after)
 {
-	struct view view = {.process = ALL_PROCESSES};
-	struct tree_builder *b = tree_builder_new(names, &view);
+	struct tree_builder *b = tree_builder_new(names, view);
 	const struct diff_side *sides[] = {before, after};
-	uint64_t common = gcd(before->unit_ns, after->unit_ns);
+	uint64_t common = period_unit(before->unit_ns, after->unit_ns);
 	bool thousandths = before->tree->thousandths || after->tree->thousandths;
 
+	if (thousandths)
+		tree_builder_thousandths(b);
 	for (int i = 0; i < 2; i++) {
 		uint64_t factor = before->unit_ns && after->unit_ns ? sides[i]->unit_ns / common : 1;
 
@@ -159,6 +155,8 @@ struct row {
 struct comparison {
 	const struct diff_side *before, *after;
 	const struct tree *tree;
+	double sample;		     /* counts of the tree that are one */
+	double all_before, all_after; /* samples: all, or of the history those of one CPU that was busy all the time */
 	bool is_history; /* both are: in CPUs */
 	bool enough;	 /* of whatever the test needs */
 	VEC(struct row) rows;
@@ -181,23 +179,15 @@ static double windows_p(const struct comparison *c, struct sums a, struct sums b
 
 static void add_row(struct comparison *c, const struct function *f)
 {
-	uint64_t all_before = c->tree->baseline[0].total, all_after = c->tree->nodes.v[0].total;
-	struct row r = {.function = f, .p = NAN};
+	double before = f->before / c->sample, after = f->self / c->sample;
+	struct row r = {.function = f, .before = before / c->all_before, .after = after / c->all_after, .p = NAN};
 
 	if (!f->before && !f->self)
 		return;
-	if (c->is_history) {
-		uint64_t unit = gcd(c->before->unit_ns, c->after->unit_ns);
-
-		r.before = f->before * (unit / 1e9) / c->before->seconds;
-		r.after = f->self * (unit / 1e9) / c->after->seconds;
-	} else {
-		r.before = (double)f->before / all_before;
-		r.after = (double)f->self / all_after;
-	}
-	if (f->before + f->self >= MIN_COUNT && c->enough)
-		r.p = c->is_history ? windows_p(c, diff_side_function(c->before, f->name, f->kind), diff_side_function(c->after, f->name, f->kind))
-				    : proportions_p(f->before, all_before, f->self, all_after);
+	if (before + after >= MIN_COUNT && c->enough && c->is_history)
+		r.p = windows_p(c, diff_side_function(c->before, f->name, f->kind), diff_side_function(c->after, f->name, f->kind));
+	else if (before + after >= MIN_COUNT && c->enough)
+		r.p = proportions_p(before, c->all_before, after, c->all_after);
 	*vec_push(&c->rows) = r;
 }
 
@@ -226,6 +216,11 @@ static void find_changes(struct comparison *c, const struct functions *f)
 	vec_free(&p);
 }
 
+static bool is_finding(const struct comparison *c, const struct row *r)
+{
+	return r->p <= c->limit; /* never when it was not tested */
+}
+
 static void print_p(struct buf *out, double p)
 {
 	if (p < 0.0001)
@@ -250,8 +245,8 @@ static void print_verdict(struct buf *out, const struct comparison *c)
 	double p;
 
 	if (!c->is_history) {
-		buf_printf(out, "samples: %" PRIu64 " before, %" PRIu64 " after (", c->tree->baseline[0].total, c->tree->nodes.v[0].total);
-		print_change(out, c->tree->baseline[0].total, c->tree->nodes.v[0].total);
+		buf_printf(out, "samples: %.15g before, %.15g after (", c->all_before, c->all_after);
+		print_change(out, c->all_before, c->all_after);
 		buf_puts(out, "): better when less for the same work, which a file does not tell; rows are shares of all samples\n");
 		return;
 	}
@@ -281,11 +276,13 @@ static void print_row(struct buf *out, const struct comparison *c, const struct 
 	print_change(&change, r->before, r->after);
 	buf_printf(out, "%8.2f%% %8.2f%% %10s  ", 100 * r->before, 100 * r->after, change.v);
 	buf_free(&change);
-	if (isnan(r->p))
+	if (isnan(r->p)) {
 		buf_puts(out, "too little         ");
-	else
-		buf_printf(out, "%-6s p %s %.4f  ", r->p > c->limit || r->p > FALSE_SHARE ? "same" : r->after < r->before ? "less" : "more",
-			   r->p < 0.0001 ? "<" : "=", r->p < 0.0001 ? 0.0001 : r->p);
+	} else {
+		buf_printf(out, "%-6s ", !is_finding(c, r) ? "same" : r->after < r->before ? "less" : "more");
+		print_p(out, r->p);
+		buf_puts(out, "  ");
+	}
 	text_escape(out, name, strlen(name));
 	buf_puts(out, "\n");
 }
@@ -296,7 +293,7 @@ static void print_table(struct buf *out, const struct comparison *c, size_t most
 
 	print_verdict(out, c);
 	for (size_t i = 0; i < c->rows.n; i++)
-		changed += c->rows.v[i].p <= c->limit && c->rows.v[i].p <= FALSE_SHARE;
+		changed += is_finding(c, &c->rows.v[i]);
 	buf_printf(out, "functions with a change that is more than chance%s: %zu of %zu\n", c->is_history ? "" : " of sampling", changed, c->rows.n);
 	buf_printf(out, "  before     after     change  verdict             function itself, %s\n", c->is_history ? "of one CPU" : "of all samples");
 	for (size_t i = 0; i < c->rows.n && i < most; i++)
@@ -332,15 +329,19 @@ static int compare(const struct options *o, const struct tree *t, const struct d
 		.before = before,
 		.after = after,
 		.tree = t,
+		.sample = t->thousandths ? 1000 : 1,
 		.is_history = is_history,
 		.enough = !is_history || (before->windows.n >= MIN_WINDOWS && after->windows.n >= MIN_WINDOWS),
 	};
+	uint64_t unit = period_unit(before->unit_ns, after->unit_ns);
 	bool table_on_stdout = !o->output || strcmp(o->output, "-");
 	struct functions f;
 	struct error err = {0};
 	struct buf out = {0};
 	int ret;
 
+	c.all_before = is_history ? before->seconds * 1e9 / unit : t->baseline[0].total / c.sample;
+	c.all_after = is_history ? after->seconds * 1e9 / unit : t->nodes.v[0].total / c.sample;
 	functions_make(&f, t);
 	find_changes(&c, &f);
 	print_table(&out, &c, o->rows);
@@ -370,7 +371,7 @@ static int run_diff(int argc, char **argv)
 	status = status ? status : diff_side_read(&before, o.before, &o.history, names, &view);
 	status = status ? status : diff_side_read(&after, o.after, &o.history, names, &view);
 	if (!status) {
-		t = both(names, &before, &after);
+		t = both(names, &view, &before, &after);
 		status = compare(&o, t, &before, &after);
 	}
 	tree_free(t);

@@ -16,8 +16,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define MAX_FILE (2ull << 30)
-
 /* Everything goes through folded text, so that names of both sides are written alike. */
 static struct tree *tree_of_text(struct profile *names, const struct view *view, const char *text, size_t n, struct folded_errors *errors)
 {
@@ -93,9 +91,14 @@ static bool same_function(const void *ctx, uint32_t id, const void *key)
 	return a->name == b->name && a->kind == b->kind;
 }
 
+static uint64_t function_hash(const struct diff_function *f)
+{
+	return hash_mix(hash_mix(11, f->name), f->kind);
+}
+
 static uint32_t find_function(const struct diff_side *s, const struct diff_function *key)
 {
-	return table_find(&s->function_table, hash_mix(hash_mix(11, key->name), key->kind), same_function, s, key);
+	return table_find(&s->function_table, function_hash(key), same_function, s, key);
 }
 
 struct sums diff_side_function(const struct diff_side *s, uint32_t name, enum frame_kind kind)
@@ -114,21 +117,22 @@ static void add_value(struct sums *s, double v)
 }
 
 /* CPUs that each function kept busy in one window. */
-static void add_window(struct diff_side *s, const struct tree *t, double cpus_of_one)
+static void add_functions(struct diff_side *s, const struct tree *t, double cpus_of_one)
 {
 	struct functions f;
 
 	functions_make(&f, t);
 	for (size_t i = 0; i < f.all.n; i++) {
 		struct diff_function key = {.name = f.all.v[i].name, .kind = f.all.v[i].kind};
-		uint32_t id = f.all.v[i].self ? find_function(s, &key) : TABLE_NONE;
+		uint32_t id;
 
 		if (!f.all.v[i].self)
 			continue;
+		id = find_function(s, &key);
 		if (id == TABLE_NONE) {
 			id = s->functions.n;
 			*vec_push(&s->functions) = key;
-			table_add(&s->function_table, hash_mix(hash_mix(11, key.name), key.kind), id);
+			table_add(&s->function_table, function_hash(&key), id);
 		}
 		add_value(&s->functions.v[id].windows, f.all.v[i].self * cpus_of_one);
 	}
@@ -136,60 +140,38 @@ static void add_window(struct diff_side *s, const struct tree *t, double cpus_of
 	add_value(&s->windows, t->nodes.v[0].total * cpus_of_one);
 }
 
-struct window {
-	uint64_t start_ns, covered_ns;
+struct reading {
+	struct diff_side *side;
+	struct profile *names;
+	const struct view *view;
 };
-
-struct windows {
-	VEC(struct window) v;
-};
-
-static int list_window(void *ctx, const struct store_window *w)
-{
-	struct windows *list = ctx;
-
-	*vec_push(&list->v) = (struct window){w->start_ns, w->covered_ns};
-	return 0;
-}
 
 /* Each window by itself: how much they differ tells what a difference between the two ranges means. */
-static int read_windows(struct diff_side *s, struct store *store, const struct store_query *q, struct profile *names,
-			const struct view *view, struct error *err)
+static void add_window(void *ctx, const struct store_window *w, const struct profile *p)
 {
-	struct windows list = {0};
-	int ret = store_each_window(store, q, list_window, &list, err);
+	const struct reading *r = ctx;
+	struct tree *t;
 
-	for (size_t i = 0; !ret && i < list.v.n; i++) {
-		struct store_query one = {list.v.v[i].start_ns, list.v.v[i].start_ns + 1, q->filter};
-		struct store_coverage c;
-		struct profile *p;
-		struct tree *t;
-
-		ret = store_read(store, &one, &p, &c, err);
-		if (ret)
-			break;
-		t = tree_of_profile(names, view, p);
-		if (c.covered_ns)
-			add_window(s, t, (double)p->period_ns / c.covered_ns);
-		tree_free(t);
-		profile_free(p);
-	}
-	vec_free(&list.v);
-	return ret;
+	if (!w->covered_ns)
+		return;
+	t = tree_of_profile(r->names, r->view, p);
+	add_functions(r->side, t, (double)w->period_ns / w->covered_ns);
+	tree_free(t);
 }
 
 static int read_history(struct diff_side *s, const struct history_options *o, struct profile *names, const struct view *view, struct error *err)
 {
 	struct store_query q = history_query(o);
 	struct store *store = store_open(o->state_dir, STORE_READ, err);
+	struct reading r = {s, names, view};
 	struct store_coverage c;
 	struct buf text = {0};
-	struct profile *p;
+	struct profile *p = NULL;
 	int ret;
 
 	if (!store)
 		return err->code;
-	ret = store_read(store, &q, &p, &c, err);
+	ret = store_read_each(store, &q, add_window, &r, &p, &c, err);
 	if (!ret && !c.windows) {
 		history_tell_empty(store, o);
 		ret = -ENODATA;
@@ -201,9 +183,8 @@ static int read_history(struct diff_side *s, const struct history_options *o, st
 		history_print_coverage(&text, &c, p);
 		file_write_fd(STDERR_FILENO, text.v, text.n);
 		buf_free(&text);
-		profile_free(p);
-		ret = read_windows(s, store, &q, names, view, err);
 	}
+	profile_free(p);
 	store_close(store);
 	return ret;
 }

@@ -230,6 +230,8 @@ struct reading {
 	struct profile *sum;
 	struct store_coverage coverage;
 	char *host;
+	store_profile_fn *fn; /* or NULL */
+	void *ctx;
 };
 
 static int is_one(void *ctx, const struct store_window *w, const struct store_process *p)
@@ -238,7 +240,7 @@ static int is_one(void *ctx, const struct store_window *w, const struct store_pr
 }
 
 /* What a window contributes when nothing in it is wanted, or nothing can be read: its time and its accounting. */
-static void add_without_samples(struct reading *r, const struct store_window *w, bool is_readable)
+static struct profile *without_samples(const struct store_window *w, bool is_readable)
 {
 	struct profile *p = profile_new();
 
@@ -252,8 +254,7 @@ static void add_without_samples(struct reading *r, const struct store_window *w,
 		p->accounting.filtered += w->accounting.recorded;
 	else
 		p->accounting.lost[LOST_UNREADABLE] += w->accounting.recorded;
-	profile_merge(r->sum, p, NULL);
-	profile_free(p);
+	return p;
 }
 
 static void cover(struct reading *r, const struct store_window *w)
@@ -273,9 +274,18 @@ static void cover(struct reading *r, const struct store_window *w)
 	c->several_hosts |= !!strcmp(r->host, w->host);
 }
 
+static void show_window(const struct reading *r, const struct store_window *w, const struct profile *p)
+{
+	struct profile *wanted = profile_new();
+
+	profile_merge(wanted, p, r->walk.filter);
+	r->fn(r->ctx, w, wanted);
+	profile_free(wanted);
+}
+
 static int read_window(struct reading *r, const struct store_window *w, int64_t dictionary)
 {
-	bool all = process_filter_is_empty(r->walk.filter);
+	bool all = process_filter_is_empty(r->walk.filter), is_readable = true;
 	struct profile *p;
 	int any = 1, rc = SQLITE_OK;
 
@@ -284,22 +294,28 @@ static int read_window(struct reading *r, const struct store_window *w, int64_t 
 		rc = each_process_of(&r->walk, w, is_one, NULL, &any);
 	if (rc)
 		return rc;
-	if (!any) {
-		add_without_samples(r, w, true);
-	} else if (database_profile(r->store, w->id, dictionary, &p)) {
-		r->coverage.unreadable++;
-		add_without_samples(r, w, false);
-	} else {
-		profile_merge(r->sum, p, r->walk.filter);
-		profile_free(p);
-	}
+	if (any)
+		is_readable = !database_profile(r->store, w->id, dictionary, &p);
+	if (!any || !is_readable)
+		p = without_samples(w, is_readable);
+	r->coverage.unreadable += !is_readable;
+	if (r->fn && is_readable)
+		show_window(r, w, p);
+	profile_merge(r->sum, p, r->walk.filter);
+	profile_free(p);
 	return SQLITE_OK;
 }
 
 int store_read(struct store *s, const struct store_query *query, struct profile **ret, struct store_coverage *ret_coverage,
 	       struct error *err)
 {
-	struct reading r = {.store = s, .walk.filter = query->filter};
+	return store_read_each(s, query, NULL, NULL, ret, ret_coverage, err);
+}
+
+int store_read_each(struct store *s, const struct store_query *query, store_profile_fn *fn, void *ctx, struct profile **ret,
+		    struct store_coverage *ret_coverage, struct error *err)
+{
+	struct reading r = {.store = s, .walk.filter = query->filter, .fn = fn, .ctx = ctx};
 	sqlite3_stmt *q = NULL;
 	struct store_window w;
 	int rc, result = begin(s, err);

@@ -135,5 +135,9 @@ struct store_coverage {
  */
 int store_read(struct store *s, const struct store_query *q, struct profile **ret, struct store_coverage *ret_coverage,
 	       struct error *err);
+/* The same, and `fn` is called with each of these windows that can be read, and what the filter lets through of it. */
+typedef void store_profile_fn(void *ctx, const struct store_window *w, const struct profile *p);
+int store_read_each(struct store *s, const struct store_query *q, store_profile_fn *fn, void *ctx, struct profile **ret,
+		    struct store_coverage *ret_coverage, struct error *err);
 
 #endif
