@@ -118,7 +118,10 @@ static char *title(const struct run *r)
 	return r->pid ? xasprintf("%s (%d)", r->name, r->pid) : xstrdup("system");
 }
 
-/* One that was asked for and cannot be used is told of; nobody needs to hear that the usual one is root's. */
+/*
+ * One that was asked for and cannot be opened is told of; nobody needs to hear that the usual one is root's. With cache_bytes = 0 in
+ * the settings there is none.
+ */
 static void open_cache(struct run *r)
 {
 	struct error err = {0};

@@ -3,6 +3,7 @@
 #ifndef STORE_WINDOW_FORMAT_H
 #define STORE_WINDOW_FORMAT_H
 
+#include "store/predictor.h"
 #include "store/window_codec.h"
 
 #define WINDOW_VERSION 2
@@ -25,6 +26,9 @@ struct dictionary {
 
 void elements_counts(const struct elements *e, uint32_t n[KINDS]);
 bool dictionary_is_empty(const struct dictionary *d);
+
+/* What the predictors of frames and of locations know before the first node of a block: nodes 1 to n - 1, those of the dictionary. */
+void learn_nodes(const struct profile *bare, uint32_t n, struct predictor *callees, struct predictor *places);
 
 /* Makes room for n more, all zero, and returns the first. */
 #define VEC_GROW(vec, more)                                                                                            \

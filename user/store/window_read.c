@@ -3,7 +3,6 @@
 #include "store/window_format.h"
 
 #include "profile/remap.h"
-#include "store/predictor.h"
 #include "store/varint.h"
 
 #include <errno.h>
@@ -241,6 +240,16 @@ static uint32_t caller_of(const struct profile *bare, const struct profile_node 
 	return n->parent ? bare->nodes.v[n->parent].frame + 1 : 0;
 }
 
+void learn_nodes(const struct profile *bare, uint32_t n, struct predictor *callees, struct predictor *places)
+{
+	for (uint32_t id = 1; id < n; id++) {
+		const struct profile_node *x = &bare->nodes.v[id];
+
+		predictor_learn(callees, caller_of(bare, x), x->frame);
+		predictor_learn(places, x->frame, x->location);
+	}
+}
+
 static void read_nodes(struct reader *r, struct elements *e, const uint32_t known[KINDS])
 {
 	struct profile *bare = &e->bare;
@@ -251,12 +260,7 @@ static void read_nodes(struct reader *r, struct elements *e, const uint32_t know
 	VEC_GROW(&bare->nodes, n);
 	predictor_init(&callees, bare->frames.n + 1, known[FRAMES]);
 	predictor_init(&places, bare->frames.n, known[LOCATIONS] ? known[LOCATIONS] : 1);
-	for (uint32_t id = 1; id < first; id++) {
-		const struct profile_node *x = &bare->nodes.v[id];
-
-		predictor_learn(&callees, caller_of(bare, x), x->frame);
-		predictor_learn(&places, x->frame, x->location);
-	}
+	learn_nodes(bare, first, &callees, &places);
 	read_parents(r, e, first);
 	for (uint32_t id = first; id < bare->nodes.n; id++)
 		bare->nodes.v[id].frame = read_predicted(r, &callees, caller_of(bare, &bare->nodes.v[id]), bare->frames.n);

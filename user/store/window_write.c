@@ -2,7 +2,6 @@
 #include "store/window_write.h"
 
 #include "profile/remap.h"
-#include "store/predictor.h"
 #include "store/varint.h"
 
 #include <errno.h>
@@ -351,12 +350,7 @@ static void put_nodes(struct buf *out, const struct selection *s)
 
 	predictor_init(&callees, frames + 1, s->first[FRAMES]);
 	predictor_init(&places, frames, s->first[LOCATIONS]);
-	for (uint32_t id = 1; id < s->first[NODES]; id++) {
-		const struct profile_node *n = &k->nodes.v[id];
-
-		predictor_learn(&callees, n->parent ? k->nodes.v[n->parent].frame + 1 : 0, n->frame);
-		predictor_learn(&places, n->frame, n->location);
-	}
+	learn_nodes(k, s->first[NODES], &callees, &places);
 	put_varint(out, s->order[NODES].n);
 	put_parents(out, s);
 	COLUMN(out, s, NODES, k->nodes, uint32_t caller = x->parent ? s->number[FRAMES][k->nodes.v[x->parent].frame] + 1 : 0;
