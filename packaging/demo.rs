@@ -5,7 +5,7 @@
 //! once for its lines. `decode_in_one_step` borrows. Both run in one async task after the other, as in a server; with
 //! optimization all of it becomes one function, and only the compiler's debug information knows what was in there.
 //!
-//! rustc --edition 2021 -C opt-level=3 -C debuginfo=line-tables-only demo.rs
+//! rustc --edition 2021 -C opt-level=3 -C debuginfo=line-tables-only demo.rs    (before Rust 1.71: debuginfo=1)
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;

@@ -100,11 +100,13 @@ sub gsym_bytes {
 
 my $cc = "$ENV{PWD}/tests/programs/inlines.cc";
 my $rust = "$ENV{PWD}/packaging/demo.rs";
+# As Makefile has it.
+my $rust_lines = have('rustc') && run_command('rustc', '-C', 'debuginfo=line-tables-only', '--print', 'cfg')->{status} ? 1 : 'line-tables-only';
 SKIP: {
 	skip('no llvm-symbolizer-19', 1) unless have('llvm-symbolizer-19');
 	my $deep;
 	if (have('rustc')) {
-		my $file = build('rust', 'rustc', '--edition', '2021', '-O', '-C', 'debuginfo=line-tables-only', '-o', 'rust', $rust);
+		my $file = build('rust', 'rustc', '--edition', '2021', '-O', '-C', "debuginfo=$rust_lines", '-o', 'rust', $rust);
 		($deep, my $figures) = compare_llvm('Rust', $file);
 		cmp_ok($deep, '>', $ADDRESSES / 4, 'Rust: most of it is expanded into something');
 		$file = build('rust2', 'rustc', '--edition', '2021', '-O', '-C', 'debuginfo=2', '-o', 'rust2', $rust);
@@ -210,7 +212,7 @@ GO
 SKIP: {
 	skip('needs root', 1) if $> != 0;
 	skip('no rustc', 1) unless have('rustc');
-	my $program = build('clones', 'rustc', '--edition', '2021', '-C', 'opt-level=3', '-C', 'debuginfo=line-tables-only', '-C',
+	my $program = build('clones', 'rustc', '--edition', '2021', '-C', 'opt-level=3', '-C', "debuginfo=$rust_lines", '-C',
 		'force-frame-pointers=yes', '-o', 'clones', $rust);
 	my $r = run_command(profile_path(), '-f', '-F', 499, '-o', "$dir/x.json", '-o', "$dir/x.pb.gz", '--', $program, 2);
 	is($r->{status}, 0, 'a Rust program: exit status') or diag($r->{err});
