@@ -158,15 +158,22 @@ static void make_go(struct elf_maker *m, const char *section, const struct buf *
 	maker_end(m, true);
 }
 
-static int symbols_of(struct symtab *t, int (*read)(struct symtab *, const struct elf *), const struct elf_maker *m)
+/* The file in memory of just its size, for the sanitizer; to be freed. */
+static uint8_t *open_exact(const struct elf_maker *m, struct elf *elf)
 {
 	uint8_t *exact = malloc(m->file.n);
-	struct elf elf;
-	int ret;
 
 	memcpy(exact, m->file.v, m->file.n);
-	assert_int_equal(elf_open(&elf, exact, m->file.n), 0);
-	ret = read(t, &elf);
+	assert_int_equal(elf_open(elf, exact, m->file.n), 0);
+	return exact;
+}
+
+static int symbols_of(struct symtab *t, int (*read)(struct symtab *, const struct elf *), const struct elf_maker *m)
+{
+	struct elf elf;
+	uint8_t *exact = open_exact(m, &elf);
+	int ret = read(t, &elf);
+
 	free(exact);
 	return ret;
 }
@@ -395,13 +402,10 @@ static void expect_frames(const struct debug_info *d, uint64_t vaddr, const char
 
 static int info_of(struct debug_info *d, const struct elf_maker *m)
 {
-	uint8_t *exact = malloc(m->file.n);
 	struct elf elf;
-	int ret;
+	uint8_t *exact = open_exact(m, &elf);
+	int ret = pclntab_info(d, &elf);
 
-	memcpy(exact, m->file.v, m->file.n);
-	assert_int_equal(elf_open(&elf, exact, m->file.n), 0);
-	ret = pclntab_info(d, &elf);
 	free(exact);
 	return ret;
 }

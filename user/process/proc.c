@@ -297,14 +297,21 @@ int proc_read_maps(int32_t pid, mapping_fn *fn, void *ctx)
 	return ret ? ret : read_thread_maps(pid, fn, ctx);
 }
 
+void proc_boot_id(char id[PROC_BOOT_ID_SIZE])
+{
+	struct buf text = {0};
+
+	memset(id, 0, PROC_BOOT_ID_SIZE);
+	if (!file_read("/proc/sys/kernel/random/boot_id", 64, &text) && text.n)
+		snprintf(id, PROC_BOOT_ID_SIZE, "%.*s", (int)strcspn(text.v, "\n"), text.v);
+	buf_free(&text);
+}
+
 /* "xxxxxxxx-xxxx-..." in hexadecimal. */
 uint16_t proc_boot(void)
 {
-	struct buf text = {0};
-	uint16_t boot = 0;
+	char id[PROC_BOOT_ID_SIZE];
 
-	if (!file_read("/proc/sys/kernel/random/boot_id", 64, &text) && text.n)
-		boot = strtoul(text.v, NULL, 16) & 0x7fff;
-	buf_free(&text);
-	return boot;
+	proc_boot_id(id);
+	return strtoul(id, NULL, 16) & 0x7fff;
 }

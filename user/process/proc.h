@@ -55,7 +55,10 @@ char *proc_read_exe(int32_t pid);
  */
 int proc_read_maps(int32_t pid, void (*fn)(void *ctx, const struct proc_mapping *m), void *ctx);
 
-/* 15 bits of a number that each run of the kernel draws anew (its boot id); 0 when it cannot be read. */
+/* What each run of the kernel draws anew, as text; "" when it cannot be read. */
+#define PROC_BOOT_ID_SIZE 40 /* 36, NUL, and a multiple of 8 */
+void proc_boot_id(char id[PROC_BOOT_ID_SIZE]);
+/* 15 bits of it; 0 when it cannot be read. */
 uint16_t proc_boot(void);
 
 #endif

@@ -7,6 +7,7 @@
 #define STORE_DATABASE_H
 
 #include "base/error.h"
+#include "process/proc.h"
 #include "store/store.h"
 #include "store/window_codec.h"
 
@@ -23,7 +24,7 @@ struct store {
 	struct window_encoder *encoder; /* of `dictionary`; NULL: to be made from the newest one */
 	int64_t dictionary;
 	int64_t boot; /* row of this host and boot; 0: to be found */
-	char host[65], boot_id[40];
+	char host[65], boot_id[PROC_BOOT_ID_SIZE];
 	struct dictionary *read; /* the last dictionary that was read */
 	int64_t read_id;
 	struct error notice;

@@ -45,13 +45,9 @@ static int lock_directory(struct store *s, struct error *err)
 
 static void name_machine(struct store *s)
 {
-	struct buf text = {0};
-
 	if (gethostname(s->host, sizeof(s->host) - 1))
 		s->host[0] = '\0';
-	if (!file_read("/proc/sys/kernel/random/boot_id", 64, &text) && text.n)
-		snprintf(s->boot_id, sizeof(s->boot_id), "%.*s", (int)strcspn(text.v, "\n"), text.v);
-	buf_free(&text);
+	proc_boot_id(s->boot_id);
 }
 
 struct store *store_open(const char *dir, enum store_mode mode, struct error *err)

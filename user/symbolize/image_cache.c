@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "elf/reader.h"
+#include "process/proc.h"
 #include "symbolize/foreign.h"
 #include "symbolize/parse.h"
 #include "symbolize/sandbox.h"
@@ -21,7 +22,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define VERSION_OF_ENTRIES 1
+#define VERSION_OF_ENTRIES 2
 #define SETTLED_NS (2 * NS_PER_SEC) /* the coarsest times that file systems keep are those of FAT */
 #define TOUCH_NS NS_PER_SEC	    /* a use that is so much later than the last one is noted */
 #define LEFT_OVER_SECONDS 3600	    /* age of a file under way that nobody is writing any more */
@@ -37,14 +38,14 @@ struct image_cache {
 	int64_t program_ns;
 	dev_t root_device;
 	uint64_t root_id; /* of its file system: the same at the next boot */
-	uint8_t boot[16];
+	char boot[PROC_BOOT_ID_SIZE];
 	uint64_t refused, serial;
 };
 
 struct entry_key {
 	uint64_t program_size;
 	int64_t program_ns;
-	uint8_t boot[16]; /* zeros: on the root file system, whose device number is not used */
+	char boot[PROC_BOOT_ID_SIZE]; /* zeros: on the root file system, whose device number is not used */
 	struct image_cache_state file;
 	uint8_t build_id[20];
 	uint32_t build_id_len;
@@ -97,21 +98,6 @@ bool image_cache_may_keep(const struct image *i)
 	return i->id.st_nlink && is_settled(&i->id); /* nobody will map again what was deleted */
 }
 
-/* "01234567-89ab-...": of this boot. */
-static void read_boot_id(uint8_t id[16])
-{
-	struct buf text = {0};
-	size_t n = 0;
-
-	file_read("/proc/sys/kernel/random/boot_id", 64, &text);
-	for (size_t i = 0; i + 1 < text.n && n < 16; i++)
-		if (sscanf(text.v + i, "%2hhx", &id[n]) == 1 && text.v[i] != '-') {
-			n++;
-			i++;
-		}
-	buf_free(&text);
-}
-
 static int open_dir(const char *dir, struct error *err)
 {
 	struct stat st;
@@ -155,7 +141,7 @@ struct image_cache *image_cache_open(const char *dir, uint64_t bytes, struct err
 	c->program_ns = ns_of(program.st_mtim);
 	c->root_device = root.st_dev;
 	memcpy(&c->root_id, &fs.f_fsid, sizeof(c->root_id) < sizeof(fs.f_fsid) ? sizeof(c->root_id) : sizeof(fs.f_fsid));
-	read_boot_id(c->boot);
+	proc_boot_id(c->boot);
 	c->bytes = image_cache_usage(c).bytes;
 	return c;
 }

@@ -495,8 +495,15 @@ static struct reader open_block(const struct image_file *f, const struct image_f
 	return at <= end ? (struct reader){f->bytes + at, f->bytes + end, false} : (struct reader){0};
 }
 
+/* A block on its way through a reader. */
+struct block {
+	struct reader r;
+	uint32_t n;	/* elements */
+	uint64_t start; /* address of the first */
+};
+
 /* The last block that starts at or before `address`; false when there is none. */
-static bool find_block(const struct image_file *f, const struct image_file_section *s, uint32_t address, uint32_t *ret)
+static bool find_block(const struct image_file *f, const struct image_file_section *s, uint32_t address, struct block *ret)
 {
 	uint32_t low = 0, high = blocks_of(s, IMAGE_BLOCK);
 
@@ -508,28 +515,33 @@ static bool find_block(const struct image_file *f, const struct image_file_secti
 		else
 			high = middle;
 	}
-	*ret = low - 1;
-	return low;
+	if (!low)
+		return false;
+	ret->start = entry_at(f, s, low - 1).start;
+	ret->r = open_block(f, s, IMAGE_BLOCK, low - 1, &ret->n);
+	return true;
+}
+
+static bool next_in_block(struct block *b)
+{
+	return b->n && b->n-- && !b->r.failed && b->r.at != b->r.end;
 }
 
 static uint32_t find_node(const struct image_file *f, uint32_t address)
 {
-	uint32_t block, n, node = 0, found = 0;
-	struct reader r;
-	uint64_t start;
+	uint32_t node = 0, found = 0;
+	struct block b;
 
-	if (!find_block(f, &f->h.ranges, address, &block))
+	if (!find_block(f, &f->h.ranges, address, &b))
 		return 0;
-	start = entry_at(f, &f->h.ranges, block).start;
-	r = open_block(f, &f->h.ranges, IMAGE_BLOCK, block, &n);
-	while (n-- && !r.failed && r.at != r.end) {
-		start += reader_uleb(&r);
-		node += (uint32_t)reader_sleb(&r);
-		if (start > address)
+	while (next_in_block(&b)) {
+		b.start += reader_uleb(&b.r);
+		node += (uint32_t)reader_sleb(&b.r);
+		if (b.start > address)
 			break;
 		found = node;
 	}
-	return r.failed ? 0 : found;
+	return b.r.failed ? 0 : found;
 }
 
 struct line {
@@ -539,24 +551,21 @@ struct line {
 
 static struct line find_line(const struct image_file *f, uint32_t address)
 {
-	uint32_t block, n, file = 0, number = 0;
+	uint32_t file = 0, number = 0;
 	struct line found = {"", 0};
-	struct reader r;
-	uint64_t start;
+	struct block b;
 
-	if (!find_block(f, &f->h.lines, address, &block))
+	if (!find_block(f, &f->h.lines, address, &b))
 		return found;
-	start = entry_at(f, &f->h.lines, block).start;
-	r = open_block(f, &f->h.lines, IMAGE_BLOCK, block, &n);
-	while (n-- && !r.failed && r.at != r.end) {
+	while (next_in_block(&b)) {
 		int64_t step;
 
-		start += reader_uleb(&r);
-		step = reader_sleb(&r);
+		b.start += reader_uleb(&b.r);
+		step = reader_sleb(&b.r);
 		number += (uint32_t)(step >> 1);
 		if (step & 1)
-			file += (uint32_t)reader_sleb(&r);
-		if (start > address)
+			file += (uint32_t)reader_sleb(&b.r);
+		if (b.start > address)
 			break;
 		found = (struct line){file_at(f, file), number};
 	}
@@ -625,25 +634,20 @@ size_t image_file_find(const struct image_file *f, uint64_t vaddr, struct image_
 
 bool image_file_function(const struct image_file *f, uint64_t vaddr, uint64_t *start)
 {
-	uint64_t address = vaddr - f->h.base, begin;
-	struct reader r;
-	uint32_t block, n;
+	uint64_t address = vaddr - f->h.base, size;
+	struct block b;
 
-	if (!f->bytes || vaddr < f->h.base || address >= UINT32_MAX || !find_block(f, &f->h.functions, address, &block))
+	if (!f->bytes || vaddr < f->h.base || address >= UINT32_MAX || !find_block(f, &f->h.functions, address, &b))
 		return false;
-	begin = entry_at(f, &f->h.functions, block).start;
-	r = open_block(f, &f->h.functions, IMAGE_BLOCK, block, &n);
-	while (n-- && !r.failed && r.at != r.end) {
-		uint64_t size;
-
-		begin += reader_uleb(&r);
-		size = reader_uleb(&r);
-		if (r.failed || begin > address || size > UINT32_MAX)
+	while (next_in_block(&b)) {
+		b.start += reader_uleb(&b.r);
+		size = reader_uleb(&b.r);
+		if (b.r.failed || b.start > address || size > UINT32_MAX)
 			return false;
-		*start = f->h.base + begin;
-		if (address - begin < size)
+		*start = f->h.base + b.start;
+		if (address - b.start < size)
 			return true;
-		begin += size;
+		b.start += size;
 	}
 	return false;
 }
