@@ -23,6 +23,12 @@ sub fails {
 	is($r->{out}, '', "$what: nothing on stdout");
 }
 
+# Has it come so far that a signal ends the profile, and not the program?
+sub takes_signals {
+	my ($pid) = @_;
+	return (slurp("/proc/$pid/comm") // '') eq "profile\n" && (slurp("/proc/$pid/status") // '') =~ /^SigBlk:.*[1-9a-f]/m;
+}
+
 fails('no such PID', 1, qr/no process with PID 4194000/, $profile, '-p', 4194000);
 fails('bad PID', 2, qr/'12x' is not a process id/, $profile, '-p', '12x');
 fails('PID 0', 2, qr/'0' is not a process id/, $profile, '-p', '0');
@@ -65,6 +71,32 @@ fails('directory that is a file', 1, qr{no directory}, $profile, '-a', '-d', '20
 	my $load = start_command(program('split'));
 	my $r = run_command($profile, '-f', '-o', '-', '-F', 499, '-d', 0.5, '-p', "$load,$load");
 	is(total(folded($r->{out})), accounting($r->{err})->{recorded}, '-f and -o -, one PID twice: the result stands there once');
+	stop_command($load);
+}
+{
+	# A FIFO that nobody reads: the run is over, and a signal ends the wait. What goes to files is there by then.
+	POSIX::mkfifo("$dir/unread.folded", 0600);
+	my $load = start_command(program('split'));
+	my $pid = start_command($profile, '-q', '-o', "$dir/unread.folded", '-o', "$dir/beside.folded", '-p', $load);
+	ok(wait_for(10, sub { takes_signals($pid) }), 'output to a FIFO: the profiler runs');
+	kill('TERM', $pid);
+	ok(wait_for(20, sub { -e "$dir/beside.folded" }), 'output to a FIFO that nobody reads: the other output is written');
+	ok(wait_for(20, sub { kill('TERM', $pid); waitpid($pid, POSIX::WNOHANG) == $pid }), 'and a signal ends the wait for a reader');
+	is($? & 127, 15, 'by that signal');
+	kill('KILL', $pid);
+	stop_command($load);
+}
+SKIP: {
+	# The progress line is one line, whatever the terminal is: none that wraps, and no escape sequences.
+	skip('no script', 4) unless have('script');
+	my $load = start_command(program('split'));
+	for my $columns (12, 40) {
+		my $r = run_command('script', '-qec', "stty cols $columns; exec $profile -d 1 -o $dir/narrow.folded -p $load", '/dev/null');
+		my ($progress) = $r->{out} =~ /^(.*?)(?:   self|no samples)/s;
+		my @shown = grep { length } split(/\r/, $progress // '');
+		ok(@shown > 1, "$columns columns: there is progress") or diag($r->{out});
+		is(scalar(grep { length >= $columns || /[^ -~]/ } @shown), 0, "$columns columns: it fits in") or diag(explain(\@shown));
+	}
 	stop_command($load);
 }
 {
@@ -127,7 +159,8 @@ SKIP: {
 	my $out = "$dir/kept.folded";
 	my $load = start_command(program('split'));
 	my $pid = start_command({ err => "$dir/err" }, $profile, '-F', '499', '-o', $out, '-p', $load);
-	sleep(1);
+	ok(wait_for(10, sub { takes_signals($pid) }), 'Ctrl-C: the profiler runs');
+	sleep(1); # let it sample
 	kill('INT', $pid);
 	waitpid($pid, 0);
 	is($?, 0, 'Ctrl-C: exit status 0') or diag(slurp("$dir/err"));
@@ -150,7 +183,7 @@ for my $case ([3, 'exit 3'], [0, 'true'], [128 + 15, 'kill -TERM $$']) {
 }
 {
 	my $pid = start_command('nohup', $profile, '-q', '-F', 499, '-d', 3, '-o', "$dir/nohup.folded", '-a');
-	ok(wait_for(5, sub { (slurp("/proc/$pid/comm") // '') eq "profile\n" && slurp("/proc/$pid/status") =~ /^SigBlk:.*[1-9a-f]/m }), 'nohup profile runs');
+	ok(wait_for(5, sub { takes_signals($pid) }), 'nohup profile runs');
 	kill('HUP', $pid);
 	sleep(1);
 	ok(!-e "$dir/nohup.folded", 'nohup: SIGHUP does not end the profile');

@@ -95,7 +95,7 @@ static int write_profile(const struct options *o, struct profile *read, const st
 
 	free(p->command);
 	p->command = title(c);
-	ret = results_write(p, &o->out, "system", 0, &written, err);
+	ret = results_write(p, &o->out, "system", 0, NULL, &written, err);
 	if (!ret)
 		summarize(o, c, p, &written);
 	buf_free(&written);

@@ -33,7 +33,7 @@ struct run {
 	size_t living; /* targets of -p that have not ended */
 	uint64_t deadline; /* CLOCK_MONOTONIC ns; UINT64_MAX without -d */
 	bool stop, interrupted;
-	bool progress; /* a progress line stands on the terminal */
+	int progress; /* columns of the progress line that stands on the terminal */
 	char name[64]; /* of the target, for titles and file names */
 	int32_t pid; /* 0: the whole system */
 };
@@ -201,14 +201,28 @@ static void on_signal(struct run *r)
 	}
 }
 
+/* It only grows. */
 static void show_progress(struct run *r, uint64_t started)
 {
+	char line[128];
+	int shown;
+
 	if (r->options.quiet || !isatty(STDERR_FILENO))
 		return;
-	fprintf(stderr, "\rprofiling, %llu s, %llu samples; Ctrl-C stops \033[K",
-		(unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started) / NS_PER_SEC),
-		(unsigned long long)profile_total(collector_profile(r->collector)));
-	r->progress = true;
+	snprintf(line, sizeof(line), "profiling, %llu s, %llu samples; Ctrl-C stops",
+		 (unsigned long long)((clock_ns(CLOCK_MONOTONIC) - started) / NS_PER_SEC),
+		 (unsigned long long)profile_total(collector_profile(r->collector)));
+	/* A line that fills its last column may be two, of which \r would only take back one. */
+	shown = fprintf(stderr, "\r%.*s", (int)results_width() - 1, line);
+	r->progress = shown > 0 ? shown - 1 : 0;
+}
+
+/* Any terminal can do that. */
+static void clear_progress(struct run *r)
+{
+	if (r->progress)
+		fprintf(stderr, "\r%*s\r", r->progress, "");
+	r->progress = 0;
 }
 
 static void on_timer(struct run *r, uint64_t started)
@@ -250,8 +264,7 @@ static void loop(struct run *r)
 			}
 		}
 	}
-	if (r->progress)
-		fputs("\r\033[K", stderr);
+	clear_progress(r);
 }
 
 /* What names cost, and where they are missing. */
@@ -293,7 +306,8 @@ static int finish(struct run *r, struct error *err)
 
 	collector_stop(r->collector);
 	p->command = title(r);
-	ret = results_write(p, &r->options, r->name, r->pid, &written, err);
+	on_signal(r); /* those until now were for the sampling */
+	ret = results_write(p, &r->options, r->name, r->pid, &r->loop.inherited.mask, &written, err);
 	tell_parsers(r);
 	if (!ret && collector_targets_lost(r->collector))
 		log_warn("%llu child processes were not followed: more than %d were alive at one time",

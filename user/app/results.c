@@ -229,29 +229,55 @@ static int write_default(const struct profile *p, const struct record_options *o
 	return write_pair(p, &all, NULL, base, sink, err);
 }
 
-int results_write(const struct profile *p, const struct record_options *o, const char *name, int32_t pid,
-		  struct buf *written, struct error *err)
+/* May writing there wait for somebody to read? */
+static bool is_stream(const char *path)
+{
+	struct stat st;
+
+	return !strcmp(path, "-") || (!stat(path, &st) && !S_ISREG(st.st_mode));
+}
+
+/* Those of -o and -f that are streams, or that are not. */
+static int write_outputs(const struct profile *p, const struct record_options *o, bool streams, const struct sink *sink,
+			 struct error *err)
 {
 	struct view all = view_of(o, ALL_PROCESSES);
-	struct sink sink = {file_write, written};
 	int ret = 0;
 
-	if (!o->outputs.n && !o->per_process)
-		return write_default(p, o, name, pid, &sink, err);
-	for (size_t i = 0; !ret && i < o->outputs.n; i++)
-		ret = strcmp(o->outputs.v[i], "-") ?
-			      write_format(p, &all, format_by_path(o->outputs.v[i]), o->outputs.v[i], &sink, err) :
-			      write_stdout(p, &all, err);
-	if (!ret && o->per_process && !(ret = make_directory(o->per_process, err)))
-		ret = write_processes(p, o, o->per_process, 0, &sink, err);
+	for (size_t i = 0; !ret && i < o->outputs.n; i++) {
+		const char *path = o->outputs.v[i];
+
+		if (is_stream(path) == streams)
+			ret = strcmp(path, "-") ? write_format(p, &all, format_by_path(path), path, sink, err) : write_stdout(p, &all, err);
+	}
 	return ret;
 }
 
-static unsigned terminal_width(void)
+int results_write(const struct profile *p, const struct record_options *o, const char *name, int32_t pid, const sigset_t *waiting,
+		  struct buf *written, struct error *err)
+{
+	struct sink sink = {file_write, written};
+	sigset_t before;
+	int ret;
+
+	if (!o->outputs.n && !o->per_process)
+		return write_default(p, o, name, pid, &sink, err);
+	ret = write_outputs(p, o, false, &sink, err);
+	if (!ret && o->per_process && !(ret = make_directory(o->per_process, err)))
+		ret = write_processes(p, o, o->per_process, 0, &sink, err);
+	if (ret)
+		return ret;
+	sigprocmask(SIG_SETMASK, waiting, &before);
+	ret = write_outputs(p, o, true, &sink, err);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return ret;
+}
+
+unsigned results_width(void)
 {
 	struct winsize w;
 
-	return !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col >= 40 ? w.ws_col : 100;
+	return !ioctl(STDERR_FILENO, TIOCGWINSZ, &w) && w.ws_col ? w.ws_col : 100;
 }
 
 void results_summary(const struct profile *p, const struct record_options *o, const struct buf *written)
@@ -259,7 +285,7 @@ void results_summary(const struct profile *p, const struct record_options *o, co
 	struct view all = view_of(o, ALL_PROCESSES);
 	struct buf out = {0};
 
-	top_write(&out, p, &all, TOP_ROWS, terminal_width());
+	top_write(&out, p, &all, TOP_ROWS, results_width());
 	if (o->patterns) {
 		struct tree *t = tree_new(p, &all);
 
