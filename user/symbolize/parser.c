@@ -4,59 +4,25 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/respawn.h"
 #include "symbolize/parse.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FDS = PARSE_ROOT_FD + PARSE_ROOTS };
-#define HIGH_FD FDS /* above those of the parser, so that none is overwritten before it is copied */
-
-static int memory_file(const char *name)
-{
-	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	return fd < 0 ? -errno : fd;
-}
-
-/* A clean process: no environment, no descriptors but these, default signals, and none that a terminal sends. */
-static int spawn(pid_t *pid, const int fds[FDS])
-{
-	char *argv[] = {(char *)"profile", (char *)PARSE_ARGUMENT, NULL}, *environment[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int ret;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawn_file_actions_init(&actions);
-	posix_spawnattr_init(&attributes);
-	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attributes, &none);
-	posix_spawnattr_setsigdefault(&attributes, &all);
-	for (int i = 0; i < FDS; i++)
-		posix_spawn_file_actions_adddup2(&actions, fds[i], i);
-	posix_spawn_file_actions_addclosefrom_np(&actions, FDS);
-	ret = posix_spawn(pid, "/proc/self/exe", &actions, &attributes, argv, environment);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attributes);
-	return -ret;
-}
-
 int parser_start(struct parser *p, int file, const int *roots, const struct buf *request)
 {
-	auto_close int input = memory_file("profile-request"), output = memory_file("profile-image"), null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const int from[FDS] = {input, output, null, file, roots[0], roots[1]};
-	int fds[FDS], n = 0, ret = 0;
+	auto_close int input = respawn_file("profile-request"), output = respawn_file("profile-image");
+	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[PARSE_ROOT_FD + PARSE_ROOTS] = {input, output, null, file, roots[0], roots[1]};
+	int ret = 0;
 
 	*p = (struct parser){.process = -1, .result = -1};
 	if (input < 0 || output < 0)
@@ -64,16 +30,7 @@ int parser_start(struct parser *p, int file, const int *roots, const struct buf 
 	ret = file_write_fd(input, request->v, request->n);
 	if (!ret && lseek(input, 0, SEEK_SET))
 		ret = -errno;
-	for (; !ret && n < FDS; n++) {
-		fds[n] = fcntl(from[n], F_DUPFD_CLOEXEC, HIGH_FD);
-		if (fds[n] < 0) {
-			ret = -errno;
-			break;
-		}
-	}
-	ret = ret ? ret : spawn(&p->pid, fds);
-	while (n)
-		close(fds[--n]);
+	ret = ret ? ret : respawn(&p->pid, PARSE_ARGUMENT, NULL, fds, ARRAY_SIZE(fds));
 	if (ret) {
 		p->pid = 0;
 		return ret;
