@@ -6,7 +6,7 @@
 #include "app/collector.h"
 #include "base/clock.h"
 #include "store/store.h"
-#include "symbolize/parse.h"
+#include "symbolize/helper.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -56,8 +56,8 @@ int main(int argc, char **argv)
 	struct store *s;
 
 	/* Parsers of files are this program, run again. */
-	if (parse_is_wanted(argc, argv))
-		return parse_main();
+	if (helper_is_wanted(argc, argv))
+		return helper_main(argv);
 	if (!windows || !seconds || !o.hz) {
 		fprintf(stderr, "usage: record_history DIR WINDOWS SECONDS HZ\n");
 		return 2;

@@ -6,7 +6,7 @@
  */
 #include "base/clock.h"
 #include "symbolize/digest.h"
-#include "symbolize/parse.h"
+#include "symbolize/helper.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -77,8 +77,8 @@ int main(int argc, char **argv)
 	double cold, warm = 1e9;
 	struct image *i;
 
-	if (parse_is_wanted(argc, argv))
-		return parse_main();
+	if (helper_is_wanted(argc, argv))
+		return helper_main(argv);
 	read_addresses(&list);
 	start = clock_ns(CLOCK_MONOTONIC);
 	i = argc > 1 ? open_image(all, argv[1]) : NULL;

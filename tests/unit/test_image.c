@@ -20,10 +20,10 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "elf/elf.h"
+#include "elf/symtab.h"
 #include "symbolize/digest.h"
-#include "symbolize/parse.h"
 #include "symbolize/foreign.h"
+#include "symbolize/helper.h"
 
 #define NOBODY 0x3FFFFFFF /* above the highest pid there can be: a process that is gone */
 
@@ -590,8 +590,8 @@ static void names_of_paths(void **state)
 
 int main(int argc, char **argv)
 {
-	if (parse_is_wanted(argc, argv))
-		return parse_main();
+	if (helper_is_wanted(argc, argv))
+		return helper_main(argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deleted_file_through_its_mapping),
 		cmocka_unit_test(mapping_of_another_file),

@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 #include "process/process.h"
-#include "symbolize/parse.h"
+#include "symbolize/helper.h"
 #include "symbolize/symbolize.h"
 
 struct fixture {
@@ -296,8 +296,8 @@ static void kernel_addresses(void **state)
 
 int main(int argc, char **argv)
 {
-	if (parse_is_wanted(argc, argv))
-		return parse_main();
+	if (helper_is_wanted(argc, argv))
+		return helper_main(argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(own_functions, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(inlined_functions, set_up, tear_down),

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "symbolize/parse.h"
+#include "symbolize/helper.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -69,8 +69,8 @@ int main(int argc, char **argv)
 	const struct command *c = find(word);
 	int status;
 
-	if (parse_is_wanted(argc, argv))
-		return parse_main();
+	if (helper_is_wanted(argc, argv))
+		return helper_main(argv);
 	occupy_closed_streams();
 	if (c && argc > 2 && !strcmp(argv[2], "--help"))
 		status = help(word);

@@ -33,7 +33,7 @@ struct digests {
 	bool debug_info;	/* asked for: not again after a parser died of it */
 	int file, roots[PARSE_ROOTS];
 	bool has_root; /* another one than ours */
-	struct parser parser;
+	struct helper parser;
 	struct parser_result parsed; /* of an earlier round */
 	struct buf paths; /* of the request */
 	uint32_t n_paths;
@@ -325,7 +325,7 @@ static void on_parser_end(struct digests *d)
 bool digests_run(struct digests *d, uint64_t until)
 {
 	while (d->image) {
-		if (!parser_wait(&d->parser, until))
+		if (!helper_wait(&d->parser, until))
 			return false;
 		on_parser_end(d);
 	}
@@ -337,7 +337,7 @@ void digests_free(struct digests *d)
 	if (!d)
 		return;
 	if (d->image) {
-		parser_stop(&d->parser);
+		helper_stop(&d->parser);
 		finish(d);
 	}
 	free(d);

@@ -258,11 +258,6 @@ static int parse_files(struct parse *p, struct buf *out)
 	return image_file_build(out, &in);
 }
 
-bool parse_is_wanted(int argc, char **argv)
-{
-	return argc == 2 && !strcmp(argv[1], PARSE_ARGUMENT);
-}
-
 int parse_main(void)
 {
 	struct buf request = {0}, out = {0};
@@ -270,9 +265,9 @@ int parse_main(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "profile-parser");
-	if (file_read_fd(PARSE_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || sandbox_enter(p.bytes))
+	if (file_read_fd(HELPER_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || sandbox_enter(p.bytes))
 		_exit(PARSE_FAILED);
 	if (parse_files(&p, &out))
 		_exit(PARSE_NOTHING);
-	_exit(file_write_fd(PARSE_RESULT_FD, out.v, out.n) ? PARSE_FAILED : p.too_large ? PARSE_TOO_LARGE : PARSE_DONE);
+	_exit(file_write_fd(HELPER_RESULT_FD, out.v, out.n) ? PARSE_FAILED : p.too_large ? PARSE_TOO_LARGE : PARSE_DONE);
 }

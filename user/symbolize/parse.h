@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The parser process: this program, run again by itself for one image (symbolize/parser.h starts it). It opens the files it was told
+ * The parser process: a helper for one image (symbolize/parser.h starts it). It opens the files it was told
  * of, as nothing can hang but itself; enters the sandbox; copies and parses them; writes an image file and ends.
  */
 #ifndef SYMBOLIZE_PARSE_H
@@ -9,13 +9,14 @@
 #include "base/buf.h"
 #include "elf/debug_info.h"
 #include "elf/symtab.h"
+#include "symbolize/helper.h"
 #include "symbolize/image_file.h"
 
 /* The only argument of a parser process. */
 #define PARSE_ARGUMENT "--parse-image"
 
-/* Its descriptors. Roots are directories (O_PATH) that paths are followed in, PARSE_ROOTS of them. */
-enum { PARSE_REQUEST_FD, PARSE_RESULT_FD, PARSE_NULL_FD, PARSE_FILE_FD, PARSE_ROOT_FD };
+/* Its descriptors beside those of every helper. Roots are directories (O_PATH) that paths are followed in, PARSE_ROOTS of them. */
+enum { PARSE_FILE_FD = HELPER_MORE_FD, PARSE_ROOT_FD };
 #define PARSE_ROOTS 2
 
 /* How it ends; too large: it wrote an image file all the same, without what is beyond the bounds on size. */
@@ -69,8 +70,6 @@ extern const struct symbol_source go_source;	 /* what the Go runtime itself need
 extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
 extern const struct symbol_source plt_source;	 /* the linker's stubs, named by what they jump to */
 
-/* Was this program started as a parser process? Then main() does nothing but to return parse_main(). */
-bool parse_is_wanted(int argc, char **argv);
 int parse_main(void);
 
 #endif
