@@ -14,7 +14,13 @@ static void check(bool promise)
 		abort();
 }
 
-/* The same file serves as the one that units refer to. */
+/* The same file serves as those that units refer to. */
+static bool itself_package(void *ctx, size_t i, struct elf *ret)
+{
+	*ret = *(const struct elf *)ctx;
+	return !i;
+}
+
 static bool itself(void *ctx, const char *directory, const char *name, uint64_t id, struct elf *ret)
 {
 	*ret = *(const struct elf *)ctx;
@@ -50,7 +56,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (elf_open(&elf, data, size))
 		return 0;
-	in = (struct debug_input){.elf = &elf, .alt = size & 1 ? &elf : NULL, .split = itself, .ctx = &elf, .inflated_max = 1 << 20};
+	in = (struct debug_input){
+		.elf = &elf,
+		.alt = size & 1 ? &elf : NULL,
+		.package = itself_package,
+		.split = itself,
+		.ctx = &elf,
+		.inflated_max = 1 << 20,
+	};
 	if (debug_info_build(&d, &in)) {
 		check(!d.strings && !d.nodes.n);
 		return 0;

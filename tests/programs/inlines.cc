@@ -57,4 +57,5 @@ int run(int n)
 int main(int argc, char **argv)
 {
 	std::cout << app::run(argc * 1000) << "\n";
+	return 0;
 }

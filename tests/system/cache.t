@@ -97,6 +97,29 @@ settle($program);
 	cmp_ok(share(qr/;\[stripped\+0x[0-9a-f]+\]$/, profile_of('it goes', $stripped, 1)), '>', 0.9, 'it goes: addresses again');
 	rmdir($target =~ s{/[^/]+$}{}r);
 }
+SKIP: {
+	# The same of a package of split units, beside the program.
+	skip('no llvm-dwp-19', 9) unless have('llvm-dwp-19');
+	spew("$dir/inlined.c", "static inline __attribute__((always_inline)) unsigned expanded(unsigned x) { return x * 2654435761u ^ x >> 7; }\n"
+		. "#include <stdlib.h>\n#include <time.h>\nint main(int argc, char **argv)\n{\n\ttime_t end = time(0) + 1 + atoi(argv[1]);\n"
+		. "\tunsigned x = 1;\n\twhile (time(0) < end)\n\t\tfor (int i = 0; i < 1000000; i++)\n\t\t\tx = expanded(x);\n\treturn x == 42;\n}\n");
+	build('gcc', '-O1', '-g', '-gsplit-dwarf', '-o', "$dir/inlined", "$dir/inlined.c");
+	build('llvm-dwp-19', '-e', "$dir/inlined", '-o', "$dir/ready.dwp");
+	unlink(glob("$dir/*.dwo")) == 1 or die 'no .dwo file';
+	settle("$dir/inlined");
+	for (1 .. 2) {
+		my $r = profile_of('without its package', "$dir/inlined", 1);
+		cmp_ok(share(qr/;main$/, $r), '>', 0.9, 'without its package: what the symbols say');
+		is($r->{names}{parsers}, 0, 'without its package: from the cache') if $_ == 2;
+	}
+	build('mv', "$dir/ready.dwp", "$dir/inlined.dwp");
+	settle("$dir/inlined.dwp");
+	for (1 .. 2) {
+		my $r = profile_of('with a package', "$dir/inlined", 1);
+		cmp_ok(share(qr/;main;expanded_\[i\]$/, $r), '>', 0.9, 'with a package: inlined functions');
+		is($r->{names}{parsers}, 0, 'with a package: from the cache') if $_ == 2;
+	}
+}
 {
 	# Whatever an entry becomes, names are right, and it is made anew.
 	build('rm', '-rf', $cache);

@@ -33,6 +33,18 @@ sub make_debug_info_seeds {
 		system('gcc', '-O1', '-nostdlib', '-static', split(/ /, $flags), '-o', "$seeds/$name", "$dir/inline.c") == 0
 			or die "cannot build a seed: $flags";
 	}
+	return unless have('llvm-dwp-19') && have('clang-19');
+	# Packages of both forms, each in one file with the program.
+	for my $version (4, 5) {
+		my $file = "$dir/package$version";
+		system('clang-19', '-O1', '-nostdlib', '-static', "-gdwarf-$version", '-gsplit-dwarf', '-o', $file, "$dir/inline.c") == 0
+			or die "cannot build a seed: package $version";
+		system('llvm-dwp-19', '-e', $file, '-o', "$file.dwp") == 0 or die 'llvm-dwp-19';
+		my @sections = run_command('readelf', '-SW', "$file.dwp")->{out} =~ /(\.debug_(?:\w+\.dwo|cu_index))/g;
+		system('objcopy', (map { "--dump-section=$_=$file$_" } @sections), "$file.dwp", "$dir/ignored") == 0 or die 'objcopy';
+		system('objcopy', (map { "--add-section=$_=$file$_" } @sections), $file, "$seeds/package$version") == 0 or die 'objcopy';
+		like(run_command('readelf', '-SW', "$seeds/package$version")->{out}, qr/\.debug_cu_index/, "a seed with a package of DWARF $version");
+	}
 }
 # What a parser makes of some of these.
 sub make_image_file_seeds {

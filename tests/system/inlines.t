@@ -129,6 +129,33 @@ SKIP: {
 		}
 		cmp_ok($deep // 0, '>', $ADDRESSES / 10, "$what: much of it is expanded into something");
 	}
+	# Packages: units at other places than 0, of both forms, made by both tools; the .dwo files are gone.
+	for (['g++, package', 'llvm-dwp-19', 'g++', '-gdwarf-5'], ['g++, package, DWARF 4', 'llvm-dwp-19', 'g++', '-gdwarf-4'],
+		['g++, package of binutils', 'dwp', 'g++', '-gdwarf-4'], ['g++, package, types', 'llvm-dwp-19', 'g++', '-gdwarf-5', '-fdebug-types-section'],
+		['clang, package', 'llvm-dwp-19', 'clang++-19', '-gdwarf-5'], ['clang, package, DWARF 4', 'llvm-dwp-19', 'clang++-19', '-gdwarf-4'],
+		['clang, package, types', 'llvm-dwp-19', 'clang++-19', '-gdwarf-4', '-fdebug-types-section']) {
+		my ($what, $packager, @command) = @$_;
+		next unless have($command[0]) && have($packager);
+		my $name = $what =~ s/[^\w]+/_/gr;
+		build("$name$_.o", @command, '-gsplit-dwarf', '-O2', $_ ? ("-Dmain=main$_", "-Dapp=app$_") : (), '-c', '-o', "$name$_.o", $cc) for 0 .. 2;
+		my $file = build($name, $command[0], '-o', $name, map { "$name$_.o" } 1, 0, 2);
+		build("$name.dwp", $packager, '-e', $name, '-o', "$name.dwp");
+		unlink(map { "$dir/$name$_.dwo" } 0 .. 2) == 3 or die "no .dwo files of $name";
+		my ($deep) = compare_llvm($what, $file);
+		cmp_ok($deep // 0, '>', $ADDRESSES / 10, "$what: much of it is expanded into something");
+		next if $what ne 'g++, package';
+		# The package compressed, and beside the debug file of a stripped program.
+		build('', 'objcopy', '--compress-debug-sections=zlib', "$name.dwp");
+		like(run_command('readelf', '-SW', "$dir/$name.dwp")->{out}, qr/\.debug_info\.dwo .* CE +/, "$what: compressed");
+		($deep) = compare_llvm("$what, zlib", $file);
+		cmp_ok($deep // 0, '>', $ADDRESSES / 10, "$what, zlib: much of it is expanded into something");
+		build('', 'objcopy', '--only-keep-debug', $name, "$name.debug");
+		build('', 'strip', $name);
+		build('', 'objcopy', "--add-gnu-debuglink=$name.debug", $name);
+		build('', 'mv', "$name.dwp", "$name.debug.dwp");
+		($deep) = compare_llvm("$what of a debug file", $file);
+		cmp_ok($deep // 0, '>', $ADDRESSES / 10, "$what of a debug file: much of it is expanded into something");
+	}
 	my ($libc) = grep { -e } '/lib/x86_64-linux-gnu/libc.so.6', '/usr/lib/x86_64-linux-gnu/libc.so.6';
 	my ($id) = run_command('readelf', '-n', $libc)->{out} =~ /Build ID: ([0-9a-f]+)/;
 	my $debug = '/usr/lib/debug/.build-id/' . substr($id, 0, 2) . '/' . substr($id, 2) . '.debug';

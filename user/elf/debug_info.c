@@ -5,6 +5,7 @@
 #include "base/table.h"
 #include "elf/dwarf.h"
 #include "elf/dwarf_line.h"
+#include "elf/dwarf_package.h"
 
 #include <errno.h>
 #include <string.h>
@@ -30,7 +31,7 @@ struct text {
 };
 
 struct known_name {
-	const struct dwarf *dwarf;
+	uint32_t half; /* of builder: what references count in */
 	struct dwarf_value reference;
 	uint32_t name;
 };
@@ -44,6 +45,8 @@ struct builder {
 	VEC(struct sequence) sequences;
 	VEC(struct known_name) names;
 	struct table names_table;
+	VEC(struct dwarf_package) packages;
+	uint32_t half, halves; /* split units are numbered from 1 on; 0: in the linked file */
 	struct buf path;
 	uint64_t budget;
 
@@ -225,14 +228,14 @@ static bool same_name(const void *ctx, uint32_t id, const void *key)
 {
 	const struct known_name *a = &((const struct builder *)ctx)->names.v[id], *k = key;
 
-	return a->dwarf == k->dwarf && a->reference.u == k->reference.u && a->reference.class == k->reference.class;
+	return a->half == k->half && a->reference.u == k->reference.u && a->reference.class == k->reference.class;
 }
 
 /* Most expansions are of few functions: each name is looked up once. */
 static uint32_t name_of(struct builder *b, const struct dwarf *d, struct dwarf_value reference)
 {
-	struct known_name k = {d, reference, 0};
-	uint64_t hash = hash_mix(hash_mix(reference.class, reference.u), (uintptr_t)d);
+	struct known_name k = {b->half, reference, 0};
+	uint64_t hash = hash_mix(hash_mix(reference.class, reference.u), b->half);
 	uint32_t id = table_find(&b->names_table, hash, same_name, b, &k);
 	const char *name;
 
@@ -375,18 +378,37 @@ static void read_unit_entry(const struct dwarf *d, const struct dwarf_unit *u, s
 	}
 }
 
-/* The other half of a unit, in a file of its own, with the addresses that the linked file has. */
+/* Packages are opened when the first unit is in none of those before. */
+static bool open_package(struct builder *b)
+{
+	struct elf elf;
+
+	if (!b->in->package || !b->in->package(b->in->ctx, b->packages.n, &elf))
+		return false;
+	dwarf_package_open(vec_push(&b->packages), &elf, &b->budget); /* of one that is none no unit will be found */
+	return true;
+}
+
+static bool open_split(struct builder *b, struct dwarf *split, uint64_t id, const char *name)
+{
+	struct elf elf;
+
+	for (size_t i = 0; i < b->packages.n || open_package(b); i++)
+		if (!dwarf_package_unit(split, &b->packages.v[i], id))
+			return true;
+	return b->in->split && name && b->in->split(b->in->ctx, b->directory, name, id, &elf) && !dwarf_open(split, &elf, true, &b->budget);
+}
+
+/* The other half of a unit, in a file of its own or a package, with the addresses that the linked file has. */
 static void walk_split(struct builder *b, const struct dwarf *d, const struct dwarf_unit *skeleton, const struct unit_entry *e)
 {
 	struct dwarf split;
-	struct elf elf;
 
-	if (!b->in->split || !e->split_name.text || !b->in->split(b->in->ctx, b->directory, e->split_name.text, skeleton->dwo_id, &elf))
-		return;
-	if (dwarf_open(&split, &elf, true, &b->budget))
+	if (!open_split(b, &split, skeleton->dwo_id, e->split_name.text))
 		return;
 	split.addr = d->addr;
 	split.ranges = d->ranges;
+	b->half = ++b->halves;
 	for (size_t i = 0; i < split.units.n; i++) {
 		struct dwarf_unit u = split.units.v[i];
 
@@ -399,9 +421,7 @@ static void walk_split(struct builder *b, const struct dwarf *d, const struct dw
 		walk(b, &split, &split.units.v[i]);
 		break;
 	}
-	for (size_t i = 0; i < b->names.n; i++) /* its address may be another's soon */
-		if (b->names.v[i].dwarf == &split)
-			b->names.v[i].dwarf = NULL;
+	b->half = 0;
 	dwarf_free(&split);
 }
 
@@ -503,6 +523,9 @@ static void builder_free(struct builder *b)
 	vec_free(&b->sequences);
 	vec_free(&b->names);
 	vec_free(&b->files);
+	for (size_t i = 0; i < b->packages.n; i++)
+		dwarf_package_free(&b->packages.v[i]);
+	vec_free(&b->packages);
 	table_free(&b->names_table);
 	buf_free(&b->path);
 }

@@ -40,9 +40,11 @@ struct debug_input {
 	const struct elf *elf; /* with the DWARF; of a file of its own or of the program */
 	const struct elf *alt; /* what .gnu_debugaltlink names, or NULL */
 	/*
-	 * Finds the .dwo file of a unit, or the .dwp: stores it and returns true. Its bytes must outlive the call to
-	 * debug_info_build(). NULL: there is none.
+	 * Where units are that are split in two: stores a file and returns true. `package`: the packages (.dwp), i = 0, 1, ... until there
+	 * are no more. `split`: the .dwo file of a unit that is in none of them. Their bytes must outlive the call to debug_info_build().
+	 * NULL: there are none.
 	 */
+	bool (*package)(void *ctx, size_t i, struct elf *ret);
 	bool (*split)(void *ctx, const char *directory, const char *name, uint64_t id, struct elf *ret);
 	void *ctx;
 	uint64_t inflated_max; /* bytes that compressed sections may take */

@@ -458,7 +458,7 @@ static void read_units(struct dwarf *d)
 	}
 }
 
-int dwarf_open(struct dwarf *d, const struct elf *elf, bool split, uint64_t *budget)
+int dwarf_section_open(struct section *ret, const struct elf *elf, enum dwarf_section s, bool split, uint64_t *budget)
 {
 	static const char *const names[] = {
 #define X(id, name) name,
@@ -467,21 +467,40 @@ int dwarf_open(struct dwarf *d, const struct elf *elf, bool split, uint64_t *bud
 	};
 	char name[64];
 
-	bool too_large = false;
+	snprintf(name, sizeof(name), "%s%s", names[s], split ? ".dwo" : "");
+	return section_open(ret, elf, name, budget);
+}
 
-	*d = (struct dwarf){.split = split};
-	for (int i = 0; i < DWARF_SECTION_N; i++) {
-		snprintf(name, sizeof(name), "%s%s", names[i], split ? ".dwo" : "");
-		too_large |= section_open(&d->sections[i], elf, name, budget) == -EFBIG;
-	}
+static int open_units(struct dwarf *d)
+{
 	d->addr = bytes_of(d, DWARF_ADDR);
 	d->ranges = bytes_of(d, DWARF_RANGES);
 	if (!bytes_of(d, DWARF_INFO).n || !bytes_of(d, DWARF_ABBREV).n) {
 		dwarf_free(d);
-		return too_large ? -EFBIG : -ENOENT;
+		return -ENOENT;
 	}
 	read_units(d);
 	return 0;
+}
+
+int dwarf_open(struct dwarf *d, const struct elf *elf, bool split, uint64_t *budget)
+{
+	bool too_large = false;
+	int ret;
+
+	*d = (struct dwarf){.split = split};
+	for (int i = 0; i < DWARF_SECTION_N; i++)
+		too_large |= dwarf_section_open(&d->sections[i], elf, i, split, budget) == -EFBIG;
+	ret = open_units(d);
+	return ret && too_large ? -EFBIG : ret;
+}
+
+int dwarf_open_split(struct dwarf *d, const struct elf_bytes sections[DWARF_SECTION_N])
+{
+	*d = (struct dwarf){.split = true};
+	for (int i = 0; i < DWARF_SECTION_N; i++)
+		d->sections[i].bytes = sections[i];
+	return open_units(d);
 }
 
 void dwarf_free(struct dwarf *d)

@@ -117,10 +117,10 @@ struct dwarf_unit {
 	uint64_t low_pc; /* base of its ranges */
 };
 
-/* One file with DWARF: a program, a library, a debug file, what dwz made, a .dwo or a .dwp. */
+/* One file with DWARF: a program, a library, a debug file, what dwz made, a .dwo; or one unit's part of a .dwp (dwarf_package.h). */
 struct dwarf {
 	struct section sections[DWARF_SECTION_N];
-	struct elf_bytes addr, ranges; /* .debug_addr and .debug_ranges: for a .dwo those of the linked file */
+	struct elf_bytes addr, ranges; /* .debug_addr and .debug_ranges: for a split unit those of the linked file */
 	bool split; /* .debug_*.dwo */
 	VEC(struct dwarf_unit) units; /* ascending by offset */
 	VEC(struct dwarf_abbrevs) abbrev_tables;
@@ -135,7 +135,12 @@ struct dwarf {
  * allocated for inflated sections. 0, or -ENOENT when there is no DWARF. Damaged units end the list and are no error.
  */
 int dwarf_open(struct dwarf *d, const struct elf *elf, bool split, uint64_t *budget);
+/* The same of sections of split units that are open already, in the order of DWARF_SECTIONS. Their bytes must outlive `d`. */
+int dwarf_open_split(struct dwarf *d, const struct elf_bytes sections[DWARF_SECTION_N]);
 void dwarf_free(struct dwarf *d);
+
+/* section_open() by its name, which for those of split units ends in ".dwo". */
+int dwarf_section_open(struct section *ret, const struct elf *elf, enum dwarf_section s, bool split, uint64_t *budget);
 
 /* The unit that holds this offset of .debug_info, or NULL. */
 const struct dwarf_unit *dwarf_unit_at(const struct dwarf *d, uint64_t offset);

@@ -156,6 +156,22 @@ static void add_alt_link(struct digests *d, const char *name)
 	add_paths(d, PARSE_ALT, 0, below);
 }
 
+/* "FILE.dwp" beside the image or a debug file of it, as gdb and LLVM look for it. */
+static void add_packages(struct digests *d)
+{
+	auto_free char *own = xasprintf("%s.dwp", d->image->path);
+	struct parse_path p;
+
+	add_paths(d, PARSE_PACKAGE, 0, own);
+	for (size_t at = 0; at < d->paths.n; at += sizeof(p) + p.length) {
+		memcpy(&p, d->paths.v + at, sizeof(p));
+		if (p.kind != PARSE_DEBUG)
+			continue;
+		auto_free char *path = xasprintf("%s.dwp", d->paths.v + at + sizeof(p));
+		add_path(d, PARSE_PACKAGE, p.root, 0, path);
+	}
+}
+
 /* Where it was built, or else where it was installed to. */
 static void add_split_link(struct digests *d, const struct image_link_input *l)
 {
@@ -173,14 +189,19 @@ static bool follow_links(struct digests *d, const struct image_file *f)
 {
 	struct image_link_input l;
 	uint32_t before = d->n_paths;
+	bool packages = false;
 
 	for (uint32_t i = 0; image_file_link(f, i, &l); i++) {
-		if (l.kind == IMAGE_LINK_DEBUG && d->round < 2)
+		if (l.kind == IMAGE_LINK_DEBUG && d->round < 2) {
 			add_debug_link(d, l.name);
-		else if (l.kind == IMAGE_LINK_ALT && d->debug_info)
+		} else if (l.kind == IMAGE_LINK_ALT && d->debug_info) {
 			add_alt_link(d, l.name);
-		else if (l.kind == IMAGE_LINK_SPLIT)
+		} else if (l.kind == IMAGE_LINK_SPLIT) {
+			if (!packages)
+				add_packages(d);
+			packages = true;
 			add_split_link(d, &l);
+		}
 	}
 	return d->n_paths > before;
 }

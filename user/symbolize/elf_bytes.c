@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "symbolize/elf_bytes.h"
 
-#include "elf/dwarf.h"
+#include "elf/dwarf_package.h"
 #include "elf/eh_frame.h"
 #include "elf/minidebug.h"
 #include "elf/pclntab.h"
@@ -121,7 +121,7 @@ static void load_symbols(struct loader *l, bool lines)
 			load(l, ph.p_offset, ph.p_filesz);
 }
 
-/* The sections that the DWARF reader knows: as they are, in the form of old tools, and those of split units. */
+/* The sections that the DWARF reader knows: as they are, in the form of old tools, and those of split units with their index. */
 static void load_debug_info(struct loader *l)
 {
 	static const char *const names[] = {
@@ -133,6 +133,7 @@ static void load_debug_info(struct loader *l)
 	char name[64];
 	Elf64_Shdr sh;
 
+	load_sections(l, (const char *const[]){DWARF_PACKAGE_INDEX, NULL}, DEBUG_BYTES_MAX);
 	for (size_t n = 0; n < ARRAY_SIZE(names); n++)
 		for (size_t f = 0; f < ARRAY_SIZE(forms); f++) {
 			snprintf(name, sizeof(name), forms[f], names[n] + 1);

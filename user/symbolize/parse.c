@@ -28,6 +28,8 @@ static const struct symbol_source *const sources[] = {&symtab_source, &debug_sou
 struct parse_file {
 	enum parse_kind kind;
 	uint64_t id;
+	dev_t device;
+	ino_t inode;
 	int fd;
 	uint64_t size;
 	bool loaded;
@@ -62,15 +64,27 @@ static int open_file(struct parse_file *f, int path_fd)
 	return 0;
 }
 
+/* The target's root often is ours. */
+static bool has_file(const struct parse *p, const struct parse_file *f)
+{
+	for (size_t i = 0; i < p->files.n; i++) {
+		const struct parse_file *o = &p->files.v[i];
+
+		if (o->device == f->device && o->inode == f->inode && o->kind == f->kind && o->id == f->id)
+			return true;
+	}
+	return false;
+}
+
 static void open_path(struct parse *p, const struct parse_path *path, const char *text, const struct stat *own)
 {
-	struct parse_file f = {.kind = path->kind, .id = path->id};
 	struct stat st;
 	auto_close int found = foreign_find_below(PARSE_ROOT_FD + path->root, text, false, &st);
 
 	if (found < 0 || (st.st_dev == own->st_dev && st.st_ino == own->st_ino))
 		return; /* none, or the image itself */
-	if (open_file(&f, found))
+	struct parse_file f = {.kind = path->kind, .id = path->id, .device = st.st_dev, .inode = st.st_ino};
+	if (has_file(p, &f) || open_file(&f, found))
 		return;
 	p->bytes += f.size;
 	*vec_push(&p->files) = f;
@@ -184,6 +198,22 @@ static const struct elf *find_alt(struct parse *p, const struct elf *elf)
 	return NULL;
 }
 
+/* Which units a package has its index says. */
+static bool find_package(void *ctx, size_t i, struct elf *ret)
+{
+	struct parse *p = ctx;
+
+	for (size_t n = 0; n < p->files.n; n++) {
+		struct parse_file *f = &p->files.v[n];
+
+		if (f->kind == PARSE_PACKAGE && load_file(p, f) && !i--) {
+			*ret = f->copy.elf;
+			return true;
+		}
+	}
+	return false;
+}
+
 /* A .dwo file says of itself which unit it belongs to; the DWARF reader compares. */
 static bool find_split(void *ctx, const char *directory, const char *name, uint64_t id, struct elf *ret)
 {
@@ -224,6 +254,7 @@ static void read_debug_info(struct parse *p, struct debug_info *d)
 		struct debug_input in = {
 			.elf = places[i],
 			.alt = find_alt(p, places[i]),
+			.package = find_package,
 			.split = find_split,
 			.ctx = p,
 			.inflated_max = INFLATED_BYTES_MAX,

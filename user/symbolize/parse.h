@@ -34,6 +34,7 @@ enum parse_kind {
 	PARSE_DEBUG, /* may be its separate debug file */
 	PARSE_ALT,   /* may be the file that dwz made of what several debug files share */
 	PARSE_SPLIT, /* may be a .dwo file */
+	PARSE_PACKAGE, /* may be a .dwp file */
 };
 
 struct parse_path {
