@@ -367,6 +367,75 @@ static void age_limit(void **state)
 	store_close(w);
 }
 
+/* A window of `n` processes whose units no other window has, and of one in each of these units. */
+static void append_units(struct store *s, int64_t start, unsigned n, const char *const *units)
+{
+	struct profile *p = window_at(start, 60, n);
+	struct error err = {0};
+
+	for (unsigned i = 0; i < n; i++) {
+		auto_free char *unit = xasprintf("run-%u-%lld.scope", i, (long long)start);
+
+		p->processes.v[i].labels[LABEL_UNIT] = strings_add(p->strings, unit);
+		p->processes.v[i].identity = start + i;
+	}
+	for (; *units; units++) {
+		uint32_t process = profile_process(p, 5000 + **units, 1, "service");
+
+		p->processes.v[process].labels[LABEL_UNIT] = strings_add(p->strings, *units);
+		profile_add(p, profile_thread(p, process, 5000, "service"), 0, 1);
+		p->accounting.recorded++;
+		p->accounting.expected++;
+	}
+	assert_int_equal(store_append(s, p, &err), 0);
+	profile_free(p);
+}
+
+static void labels_are_those_of_the_windows(void)
+{
+	assert_int_equal(sql_number("SELECT count(*) FROM labels WHERE id NOT IN (SELECT labels FROM processes)"), 0);
+	assert_int_equal(sql_number("SELECT count(*) FROM processes WHERE labels NOT IN (SELECT id FROM labels)"), 0);
+}
+
+/* Also when a window stays that is older than those which go: its clock was ahead. A step deletes some, not all at once. */
+static void labels_go_with_their_windows(void **state)
+{
+	static const char *const future[] = {"future", "early", "always", NULL}, *const early[] = {"early", "always", NULL},
+				 *const later[] = {"always", NULL};
+	struct store_limits l = {.max_age_ns = 3 * 3600 * NS_PER_SEC, .merge_10m_after_ns = 3600 * NS_PER_SEC};
+	int64_t start = 1200 - T0 % 600, before, now;
+	struct store *w = open_store(STORE_WRITE);
+	struct error err = {0};
+	int ret;
+
+	append_units(w, start + 100 * 86400, 3, future);
+	for (int i = 0; i < 150; i++)
+		append_units(w, start + i * 60, 15, i < 20 ? early : later);
+	maintain(w, &l, T0 + start + 150 * 60);
+	assert_true(sql_number("SELECT count(*) FROM windows WHERE level = 1") >= 8);
+	assert_int_equal(sql_number("SELECT count(*) FROM labels"), 3 + 3 + 150 * 15);
+	labels_are_those_of_the_windows();
+	before = sql_number("SELECT count(*) FROM labels");
+	do {
+		ret = store_maintain(w, &l, (T0 + start + 10 * 3600) * NS_PER_SEC, &err);
+		now = sql_number("SELECT count(*) FROM labels");
+		assert_true(before - now <= 1000);
+		before = now;
+	} while (ret == 1);
+	assert_int_equal(ret, 0);
+	/* The first window, and the newest. */
+	assert_int_equal(sql_number("SELECT count(*) FROM windows"), 2);
+	assert_int_equal(sql_number("SELECT count(*) FROM labels"), 3 + 3 + 15);
+	assert_int_equal(sql_number("SELECT count(*) FROM labels WHERE unit IN ('future', 'early', 'always')"), 3);
+	labels_are_those_of_the_windows();
+	/* When the first one goes as well, its labels do. */
+	append_units(w, start + 200 * 86400, 0, later);
+	maintain(w, &l, T0 + start + 200 * 86400);
+	assert_int_equal(sql_number("SELECT count(*) FROM labels"), 1);
+	labels_are_those_of_the_windows();
+	store_close(w);
+}
+
 static uint64_t bytes_on_disk(void)
 {
 	static const char *const names[] = {"history.db", "history.db-wal", "history.db-shm"};
@@ -679,7 +748,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WITH_DIR(what_was_appended_is_read), WITH_DIR(ranges_are_whole_windows),
 		WITH_DIR(filters),                   WITH_DIR(merging_keeps_all_sums),
-		WITH_DIR(age_limit),                 WITH_DIR(windows_that_are_not_old_enough_stay),
+		WITH_DIR(age_limit), WITH_DIR(labels_go_with_their_windows),               WITH_DIR(windows_that_are_not_old_enough_stay),
 		WITH_DIR(byte_limit),                WITH_DIR(steps_are_small), WITH_DIR(merging_is_interrupted), WITH_DIR(small_processes_share_rows),
 		WITH_DIR(clock_that_jumps),          WITH_DIR(several_rates),
 		WITH_DIR(second_writer_is_refused),  WITH_DIR(no_history),

@@ -50,7 +50,7 @@ void database_close(struct store *s)
 {
 	sqlite3_close_v2(s->db);
 	s->db = NULL;
-	s->boot = 0;
+	s->boot = s->swept = 0;
 	window_encoder_free(s->encoder);
 	s->encoder = NULL;
 	dictionary_free(s->read);
@@ -273,7 +273,7 @@ int database_ready(struct store *s, struct error *err)
 
 	if (s->db)
 		return 0;
-	s->garbage = true; /* perhaps: the last writer may have ended before it looked */
+	maintain_look_for_garbage(s); /* the last writer may have ended before it did */
 	rc = s->mode == STORE_WRITE ? open_writer(s, &why) : open_reader(s, &why);
 	if (rc && s->mode == STORE_WRITE && ((rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB) && rc != -1) {
 		database_close(s);
@@ -449,6 +449,6 @@ int database_insert_window(struct store *s, const struct window_row *w, const st
 		return rc;
 	id = w->id ? w->id : sqlite3_last_insert_rowid(s->db);
 	rc = insert_losses(s, id, a);
-	rc = rc ? rc : process_rows_insert(s, id, p);
+	rc = rc ? rc : process_rows_insert(s, id, w->last, p);
 	return rc ? rc : insert_profile(s, id, bytes);
 }

@@ -30,7 +30,8 @@ struct store {
 	struct error notice;
 	struct store_status counters;
 	struct merging *merging; /* of maintain.c: windows that are becoming one, or NULL */
-	bool garbage; /* rows were deleted: dictionaries and labels may be unused */
+	unsigned garbage; /* rounds in which labels and dictionaries are to be looked at, as some may be unused */
+	int64_t swept;	  /* how far the labels were looked at in this round */
 };
 
 /*
@@ -82,13 +83,15 @@ void encoded_window_free(struct encoded_window *e);
 
 /* Writes a window inside an open transaction. `id` 0: the next one. SQLITE_OK or the error; -EFBIG and the like too. */
 struct window_row {
-	int64_t id;
+	int64_t id, last; /* last: of a merged window, the id of its last part; else 0 */
 	unsigned level;
 	uint64_t parts, covered_ns;
 	int64_t boot, dictionary; /* dictionary 0: none */
 };
 int database_insert_window(struct store *s, const struct window_row *w, const struct profile *p, const struct buf *bytes);
 
+/* Rows were deleted: labels and dictionaries may be unused. */
+void maintain_look_for_garbage(struct store *s);
 void maintain_forget(struct store *s); /* drops s->merging; NULL is fine */
 
 /* Bytes of history.db and its companions; copies set aside too. */

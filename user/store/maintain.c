@@ -17,6 +17,7 @@
 #define MERGE_AT_ONCE 64  /* windows of less than 10 seconds make more than one merged window in 10 minutes */
 #define VACUUM_PAGES 256  /* given back in a step */
 #define SPARE_PAGES 64    /* free pages that may stay: the next window uses them */
+#define LABELS_AT_ONCE 512 /* looked at in a step */
 #define GAP_NS NS_PER_SEC /* that the clock may be slewed between two windows that follow one another */
 #define FLOOR_BYTES (64u << 20) /* without max_bytes: what is kept when others fill the file system */
 
@@ -73,6 +74,12 @@ static int vacuum(struct store *s, int64_t spare, bool *ret_any)
 	return *ret_any ? database_exec(s, sql) : rc;
 }
 
+/* What is unused from now on may be among what this round has looked at already. */
+void maintain_look_for_garbage(struct store *s)
+{
+	s->garbage = s->garbage && s->swept ? 2 : 1;
+}
+
 /* Deletes what the query with its one parameter lists: oldest windows, never the newest. */
 static int delete_windows(struct store *s, const char *sql, int64_t before)
 {
@@ -98,7 +105,7 @@ static int delete_windows(struct store *s, const char *sql, int64_t before)
 	if (rc)
 		return failed(rc);
 	s->counters.deleted += n;
-	s->garbage = true;
+	maintain_look_for_garbage(s);
 	return MORE;
 }
 
@@ -117,25 +124,59 @@ static int delete_old(struct store *s, const struct store_limits *l, uint64_t no
 				 " ORDER BY id LIMIT 16", now_ns - l->max_age_ns);
 }
 
-/* Dictionaries and labels that no window needs any more. */
+/* The last of the next labels to look at; 0: there are none left. */
+static int next_labels(struct store *s, int64_t *ret)
+{
+	auto_free char *sql = xasprintf("SELECT max(id) FROM (SELECT id FROM labels WHERE id > %lld ORDER BY id LIMIT %d)",
+					(long long)s->swept, LABELS_AT_ONCE);
+
+	return database_number(s, sql, ret);
+}
+
+/*
+ * Those that no window has any more, up to `last`. A window that has gone was the last to have one, mostly: windows go in the order of
+ * their ids. Only when the clock was set back older ones are left, and may have it.
+ */
+static char *sweep_labels(const struct store *s, int64_t last)
+{
+	return xasprintf("BEGIN IMMEDIATE;"
+			 "UPDATE labels SET last_window = ifnull((SELECT window FROM processes AS p WHERE p.window < last_window"
+			 " AND p.labels = labels.id ORDER BY window DESC LIMIT 1), 0)"
+			 " WHERE id > %lld AND id <= %lld AND last_window NOT IN (SELECT id FROM windows);"
+			 "DELETE FROM labels WHERE id > %lld AND id <= %lld AND last_window = 0;"
+			 "COMMIT", (long long)s->swept, (long long)last, (long long)s->swept, (long long)last);
+}
+
+/* The encoder goes on with its dictionary, though no window may have it at the moment. */
+static char *sweep_dictionaries(const struct store *s)
+{
+	return xasprintf("BEGIN IMMEDIATE;"
+			 "DELETE FROM dictionaries WHERE id NOT IN (SELECT dictionary FROM windows) AND id != %lld;"
+			 "DELETE FROM boots WHERE id NOT IN (SELECT boot FROM windows);"
+			 "COMMIT", (long long)(s->encoder ? s->dictionary : 0));
+}
+
+/* A step of deleting what no window needs any more: some labels, and after the last of them dictionaries and boots. */
 static int collect_garbage(struct store *s)
 {
 	auto_free char *sql = NULL;
+	int64_t last;
 	int rc;
 
 	if (!s->garbage)
 		return NOTHING;
-	/* The encoder goes on with its dictionary, though no window may have it at the moment. */
-	sql = xasprintf("BEGIN IMMEDIATE;"
-			"DELETE FROM dictionaries WHERE id NOT IN (SELECT dictionary FROM windows) AND id != %lld;"
-			"DELETE FROM labels WHERE last_window < (SELECT min(id) FROM windows);"
-			"DELETE FROM boots WHERE id NOT IN (SELECT boot FROM windows);"
-			"COMMIT", (long long)(s->encoder ? s->dictionary : 0));
+	rc = next_labels(s, &last);
+	if (rc)
+		return failed(rc);
+	sql = last ? sweep_labels(s, last) : sweep_dictionaries(s);
 	rc = database_exec(s, sql);
 	if (rc)
 		return failed(rc);
-	s->garbage = false;
-	s->boot = 0;
+	s->swept = last;
+	if (!last) {
+		s->garbage--;
+		s->boot = 0;
+	}
 	return MORE;
 }
 
@@ -330,7 +371,7 @@ static int encode_merged(struct store *s, unsigned level, const struct profile *
 
 static int replace_group(struct store *s, const struct group *g, unsigned level, const struct profile *p)
 {
-	struct window_row w = {.id = g->ids[0], .level = level, .parts = g->parts, .covered_ns = g->covered_ns, .boot = g->boot};
+	struct window_row w = {.id = g->ids[0], .last = g->ids[g->n - 1], .level = level, .parts = g->parts, .covered_ns = g->covered_ns, .boot = g->boot};
 	struct encoded_window m = {0};
 	int rc = encode_merged(s, level, p, &m, &w.dictionary);
 
@@ -377,7 +418,7 @@ static int merge_group(struct store *s, unsigned level, uint64_t after_ns, uint6
 		rc = raise_level(s, g.ids[m ? m->added : 0], level);
 	}
 	maintain_forget(s);
-	s->garbage = true;
+	maintain_look_for_garbage(s);
 	return rc ? failed(rc) : MORE;
 }
 

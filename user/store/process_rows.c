@@ -28,7 +28,7 @@ static int prepare_labels(struct store *s, struct label_statements *l)
 	buf_printf(&add, ", ?%d)", LABEL_N + 1);
 	rc = sqlite3_prepare_v2(s->db, find.v, -1, &l->find, NULL);
 	rc = rc ? rc : sqlite3_prepare_v2(s->db, add.v, -1, &l->add, NULL);
-	rc = rc ? rc : sqlite3_prepare_v2(s->db, "UPDATE labels SET last_window = ?2 WHERE id = ?1 AND last_window < ?2", -1, &l->use, NULL);
+	rc = rc ? rc : sqlite3_prepare_v2(s->db, "UPDATE labels SET last_window = ?2 WHERE id = ?1 AND last_window <= max(?2, ?3)", -1, &l->use, NULL);
 	buf_free(&find);
 	buf_free(&add);
 	return rc;
@@ -47,9 +47,9 @@ static void bind_labels(sqlite3_stmt *q, const struct profile *p, const struct p
 		sqlite3_bind_text(q, i + 1, strings_get(p->strings, process->labels[i]), -1, SQLITE_STATIC);
 }
 
-/* The row of these labels, which is used in `window` (and may be deleted when that and all before are). */
+/* The row of these labels, which is used in `window`, and in that instead of those after it up to `last`. */
 static int labels_row(struct store *s, struct label_statements *l, const struct profile *p,
-		      const struct profile_process *process, int64_t window, int64_t *ret)
+		      const struct profile_process *process, int64_t window, int64_t last, int64_t *ret)
 {
 	int rc;
 
@@ -71,6 +71,7 @@ static int labels_row(struct store *s, struct label_statements *l, const struct 
 	sqlite3_reset(l->use);
 	sqlite3_bind_int64(l->use, 1, *ret);
 	sqlite3_bind_int64(l->use, 2, window);
+	sqlite3_bind_int64(l->use, 3, last);
 	rc = sqlite3_step(l->use);
 	return rc == SQLITE_DONE ? sqlite3_reset(l->use) : rc;
 }
@@ -135,7 +136,7 @@ static void kinds_free(struct kinds *k)
 struct writer {
 	struct store *s;
 	const struct profile *p;
-	int64_t window, n;
+	int64_t window, last, n;
 	struct label_statements labels;
 	sqlite3_stmt *insert;
 };
@@ -145,7 +146,7 @@ static int insert_row(struct writer *w, uint32_t id, uint64_t samples, const str
 {
 	const struct profile_process *process = &w->p->processes.v[id];
 	int64_t labels = 0;
-	int rc = labels_row(w->s, &w->labels, w->p, process, w->window, &labels);
+	int rc = labels_row(w->s, &w->labels, w->p, process, w->window, w->last, &labels);
 
 	if (rc)
 		return rc;
@@ -165,10 +166,10 @@ static int insert_row(struct writer *w, uint32_t id, uint64_t samples, const str
 	return rc == SQLITE_DONE ? sqlite3_reset(w->insert) : rc;
 }
 
-int process_rows_insert(struct store *s, int64_t window, const struct profile *p)
+int process_rows_insert(struct store *s, int64_t window, int64_t last, const struct profile *p)
 {
 	auto_free uint64_t *samples = profile_process_totals(p);
-	struct writer w = {.s = s, .p = p, .window = window};
+	struct writer w = {.s = s, .p = p, .window = window, .last = last};
 	uint64_t small = p->period_ns ? (SMALL_NS - 1) / p->period_ns : 0;
 	struct kinds kinds = {.p = p};
 	int rc = sqlite3_prepare_v2(s->db, "INSERT INTO processes VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)", -1, &w.insert, NULL);

@@ -9,8 +9,11 @@
 
 #include "store/database.h"
 
-/* All processes with samples, inside an open transaction. SQLITE_OK or the error. */
-int process_rows_insert(struct store *s, int64_t window, const struct profile *p);
+/*
+ * All processes with samples, inside an open transaction. `last`: of a window that takes the place of others, the id of the last of
+ * them, else 0. SQLITE_OK or the error.
+ */
+int process_rows_insert(struct store *s, int64_t window, int64_t last, const struct profile *p);
 
 typedef int process_member_fn(void *ctx, int32_t pid, uint64_t identity, uint64_t samples);
 

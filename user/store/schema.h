@@ -22,7 +22,8 @@
  *               others like them: processes says how many they are, members which, pid and identity are 0 then (process_rows.h)
  *   pid         0: several short-lived processes of equal comm and labels, put together when windows were merged
  *   identity    tells processes apart that had the same pid one after another: process_identity()
- *   labels      -> labels: exe, cgroup, unit, container, container_name, pod, namespace; '' where it has none
+ *   labels      -> labels: exe, cgroup, unit, container, container_name, pod, namespace; '' where it has none. last_window there: no
+ *               window after it has them
  *   samples     times windows.period_ns is its CPU time in the window
  * profiles      the encoded profile of a window; dictionaries: blocks that many of them share
  *
