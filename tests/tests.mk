@@ -42,6 +42,12 @@ $(B)/oracle/%: tests/oracle/%.c $(filter-out %/app/main.o,$(OBJ))
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $(filter %.c %.o,$^) $(LDLIBS) -ldw
 
+# The whole program, with another demangler in place of libiberty's.
+$(B)/oracle/possessed: tests/oracle/possessed.c $(OBJ)
+	$(say) TEST $@
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -MF $@.d -o $@ $< $(OBJ) -Wl,--wrap=cplus_demangle_v3_callback $(LDLIBS)
+
 oracles: $(ORACLES)
 
 # Benchmarks of pure code: build/bench/NAME. tests/bench/run measures the whole program.

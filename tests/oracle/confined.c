@@ -3,6 +3,7 @@
  * confined ATTEMPT: a parser process that its file has taken over. Enters the sandbox as every parser does, then tries one thing that
  * it must not be able to do. Exit status 0: it did it; 3: it was refused; a signal: it was ended for trying.
  */
+#include "symbolize/parse.h"
 #include "symbolize/sandbox.h"
 
 #include <arpa/inet.h>
@@ -79,9 +80,10 @@ static long attempt(const char *what, pid_t parent)
 
 int main(int argc, char **argv)
 {
+	const struct sandbox_limits limits = {PARSE_CPU_SECONDS, PARSE_MEMORY_BYTES, 0, PARSE_RESULT_BYTES};
 	pid_t parent = getppid();
 
-	if (argc != 2 || sandbox_enter(0))
+	if (argc != 2 || sandbox_enter(&limits))
 		return 1;
 	_exit(attempt(argv[1], parent) < 0 ? 3 : 0);
 }

@@ -280,6 +280,21 @@ static void tell_parsers(const struct run *r)
 	buf_free(&text);
 }
 
+/* The same of making symbols readable. */
+static void tell_namers(const struct run *r)
+{
+	const struct names_counts c = collector_names(r->collector);
+	struct buf text = {0};
+
+	if (!c.symbols)
+		return;
+	names_counts_print(&text, &c);
+	log_debug("mangled names: %s", text.v);
+	if (c.died || c.overran || c.unanswered)
+		log_warn("some functions are called by their mangled names: %s", text.v);
+	buf_free(&text);
+}
+
 /* Names that are missing for a reason that the user can see no other way. */
 static void warn_of_jits(const struct run *r)
 {
@@ -309,6 +324,7 @@ static int finish(struct run *r, struct error *err)
 	on_signal(r); /* those until now were for the sampling */
 	ret = results_write(p, &r->options, r->name, r->pid, &r->loop.inherited.mask, &written, err);
 	tell_parsers(r);
+	tell_namers(r);
 	if (!ret && collector_targets_lost(r->collector))
 		log_warn("%llu child processes were not followed: more than %d were alive at one time",
 			 (unsigned long long)collector_targets_lost(r->collector), MAX_FOLLOWED);

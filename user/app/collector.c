@@ -426,6 +426,11 @@ struct digest_counts collector_parsers(const struct collector *c)
 	return symbolizer_counts(c->symbolizer);
 }
 
+struct names_counts collector_names(const struct collector *c)
+{
+	return symbolizer_names(c->symbolizer);
+}
+
 uint64_t collector_targets_lost(const struct collector *c)
 {
 	return sampler_targets_lost(c->sampler);

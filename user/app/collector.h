@@ -53,6 +53,7 @@ uint64_t collector_interval_ns(const struct collector *c);
 struct profile *collector_profile(struct collector *c); /* owned by the collector */
 struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
 struct digest_counts collector_parsers(const struct collector *c); /* what names cost, and where there are none */
+struct names_counts collector_names(const struct collector *c); /* the same of reading symbols */
 uint64_t collector_targets_lost(const struct collector *c);
 /* What was lost of the names that JIT compilers wrote. */
 void collector_jit_counts(const struct collector *c, struct jit_counts *ret);

@@ -164,6 +164,7 @@ static void draw_window(struct daemon *d, const struct profile *p, uint64_t now)
 static void measure(struct daemon *d)
 {
 	struct collector_usage usage = collector_usage(d->collector);
+	struct names_counts names = collector_names(d->collector);
 	struct metrics *m = &d->metrics;
 	struct store_status history = {0};
 	struct unwinder_usage unwinder;
@@ -173,6 +174,7 @@ static void measure(struct daemon *d)
 	m->map_bytes = usage.map_bytes;
 	m->processes = usage.processes;
 	m->images_too_large = collector_parsers(d->collector).too_large;
+	m->names_unread = names.died + names.overran + names.unanswered;
 	collector_unwind_usage(d->collector, &unwinder);
 	m->unwind = collector_unwind_stats(d->collector);
 	m->unwind_bytes = unwinder.tables.rule_bytes;

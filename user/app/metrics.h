@@ -17,6 +17,7 @@
 	X(samples_cut, "samples_truncated_total", "counter", 0, "Samples whose stack does not reach its root.")        \
 	X(samples_nameless, "samples_unsymbolized_total", "counter", 0, "Samples whose innermost frame has no name.")  \
 	X(images_too_large, "images_too_large_total", "counter", 0, "Programs and libraries of which something was not read for its size.") \
+	X(names_unread, "names_unread_total", "counter", 0, "Functions called by their mangled names, since reading those failed or was not done in time.") \
 	X(processes, "processes", "gauge", 0, "Processes followed at present.")                                        \
 	X(cpu_ns, "cpu_seconds_total", "counter", 1000000000, "CPU time of the daemon, its helpers and its sampler.")  \
 	X(sampler_ns, "sampler_cpu_seconds_total", "counter", 1000000000, "The sampler's part of it, in the kernel.")  \

@@ -170,8 +170,13 @@ static size_t base_length(const char *symbol)
 	return n;
 }
 
+static bool is_mangled(const char *symbol)
+{
+	return !strncmp(symbol, "_Z", 2) || !strncmp(symbol, "_R", 2);
+}
+
 /* n: of the symbol, or more than DEMANGLE_MAX_IN. */
-static void demangle_function(struct buf *out, const char *symbol, size_t n, bool full)
+static void demangle_function(struct buf *out, const char *symbol, size_t n, bool full, bool read)
 {
 	size_t start = out->n;
 	char base[DEMANGLE_MAX_IN + 1];
@@ -180,7 +185,7 @@ static void demangle_function(struct buf *out, const char *symbol, size_t n, boo
 		n = base_length(symbol);
 		memcpy(base, symbol, n);
 		base[n] = '\0';
-		if ((!strncmp(base, "_Z", 2) || !strncmp(base, "_R", 2)) && run(out, base, full)) {
+		if (read && is_mangled(base) && run(out, base, full)) {
 			if (full)
 				buf_puts(out, symbol + n);
 			return;
@@ -196,12 +201,27 @@ static void demangle_function(struct buf *out, const char *symbol, size_t n, boo
 	end_cut(out, start);
 }
 
-void demangle(struct buf *out, const char *symbol, bool full)
+static void add_name(struct buf *out, const char *symbol, bool full, bool read)
 {
 	size_t n = strnlen(symbol, DEMANGLE_MAX_IN + 1), start = out->n;
 	bool stub = n > 4 && n <= DEMANGLE_MAX_IN && !strcmp(symbol + n - 4, "@plt");
 
-	demangle_function(out, symbol, n, full);
+	demangle_function(out, symbol, n, full, read);
 	if (stub && !full && out->n - start <= DEMANGLE_MAX_OUT - 4)
 		buf_puts(out, "@plt");
+}
+
+void demangle(struct buf *out, const char *symbol, bool full)
+{
+	add_name(out, symbol, full, true);
+}
+
+void demangle_plain(struct buf *out, const char *symbol, bool full)
+{
+	add_name(out, symbol, full, false);
+}
+
+bool demangle_is_mangled(const char *symbol)
+{
+	return is_mangled(symbol) && strnlen(symbol, DEMANGLE_MAX_IN + 1) <= DEMANGLE_MAX_IN;
 }

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/respawn.h"
+#include "symbolize/namer.h"
 #include "symbolize/parse.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ static const struct {
 	int (*main)(void);
 } jobs[] = {
 	{PARSE_ARGUMENT, parse_main},
+	{NAMER_ARGUMENT, namer_main},
 };
 
 int helper_start(struct helper *h, const char *argument, const struct buf *request, const int *more, size_t n_more, uint64_t patience)
@@ -34,7 +36,8 @@ int helper_start(struct helper *h, const char *argument, const struct buf *reque
 	*h = (struct helper){.process = -1, .result = -1};
 	if (input < 0 || output < 0)
 		return input < 0 ? input : output;
-	memcpy(fds + HELPER_MORE_FD, more, n_more * sizeof(*more));
+	for (size_t i = 0; i < n_more; i++)
+		fds[HELPER_MORE_FD + i] = more[i];
 	ret = file_write_fd(input, request->v, request->n);
 	if (!ret && lseek(input, 0, SEEK_SET))
 		ret = -errno;

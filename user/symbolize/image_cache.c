@@ -208,7 +208,7 @@ static void *map_file(const struct image_cache *c, const char *name, size_t *siz
 	if (fd < 0 || fstat(fd, &st))
 		return NULL;
 	if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 077) || st.st_size < sizeof(struct entry_header) ||
-	    st.st_size > SANDBOX_RESULT_BYTES * 2) {
+	    st.st_size > PARSE_RESULT_BYTES * 2) {
 		errno = EPERM;
 		return NULL;
 	}

@@ -289,6 +289,11 @@ static int parse_files(struct parse *p, struct buf *out)
 	return image_file_build(out, &in);
 }
 
+static int confine(const struct parse *p)
+{
+	return sandbox_enter(&(struct sandbox_limits){PARSE_CPU_SECONDS, PARSE_MEMORY_BYTES, p->bytes, PARSE_RESULT_BYTES});
+}
+
 int parse_main(void)
 {
 	struct buf request = {0}, out = {0};
@@ -296,7 +301,7 @@ int parse_main(void)
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	prctl(PR_SET_NAME, "profile-parser");
-	if (file_read_fd(HELPER_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || sandbox_enter(p.bytes))
+	if (file_read_fd(HELPER_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || confine(&p))
 		_exit(PARSE_FAILED);
 	if (parse_files(&p, &out))
 		_exit(PARSE_NOTHING);

@@ -43,6 +43,11 @@ struct parse_path {
 	uint32_t length;
 };
 
+/* What it may use (symbolize/sandbox.h). */
+#define PARSE_CPU_SECONDS 10
+#define PARSE_MEMORY_BYTES (1ull << 30)
+#define PARSE_RESULT_BYTES (512ull << 20)
+
 #define PARSE_PATHS_MAX 512
 #define PARSE_REQUEST_BYTES_MAX (4u << 20)
 

@@ -6,7 +6,7 @@
 #include "symbolize/helper.h"
 #include "symbolize/image_file.h"
 
-#define PARSER_DEADLINE_NS (20ull * 1000000000) /* wall time; that of the CPU is limited as well (symbolize/sandbox.h) */
+#define PARSER_DEADLINE_NS (20ull * 1000000000) /* wall time; that of the CPU is limited as well (symbolize/parse.h) */
 
 /* `file`: an O_PATH descriptor of the image; `roots`: PARSE_ROOTS directories. 0 or a negative errno. */
 int parser_start(struct helper *parser, int file, const int *roots, const struct buf *request);

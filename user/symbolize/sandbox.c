@@ -30,18 +30,18 @@ static int limit(int resource, uint64_t value)
 	return setrlimit(resource, &l) ? -errno : 0;
 }
 
-static int set_limits(uint64_t copies)
+static int set_limits(const struct sandbox_limits *l)
 {
-	const struct rlimit cpu = {SANDBOX_CPU_SECONDS, SANDBOX_CPU_SECONDS + 1};
+	const struct rlimit cpu = {l->cpu_seconds, l->cpu_seconds + 1};
 	int ret = setrlimit(RLIMIT_CPU, &cpu) ? -errno : 0;
 
-	ret = ret ? ret : limit(RLIMIT_FSIZE, SANDBOX_RESULT_BYTES);
+	ret = ret ? ret : limit(RLIMIT_FSIZE, l->result);
 	ret = ret ? ret : limit(RLIMIT_CORE, 0);
 	ret = ret ? ret : limit(RLIMIT_NPROC, 0);
 	if (!ret && !SANITIZED)
-		ret = limit(RLIMIT_DATA, copies + SANDBOX_MEMORY_BYTES);
+		ret = limit(RLIMIT_DATA, l->copies + l->memory);
 	if (!ret && !SANITIZED)
-		ret = limit(RLIMIT_AS, copies + 2 * SANDBOX_MEMORY_BYTES);
+		ret = limit(RLIMIT_AS, l->copies + 2 * l->memory);
 	return ret;
 }
 
@@ -106,9 +106,9 @@ static int filter_calls(void)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) ? -errno : 0;
 }
 
-int sandbox_enter(uint64_t copies)
+int sandbox_enter(const struct sandbox_limits *limits)
 {
-	int ret = set_limits(copies);
+	int ret = set_limits(limits);
 
 	ret = ret ? ret : drop_rights();
 	return ret ? ret : filter_calls();

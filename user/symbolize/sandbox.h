@@ -5,16 +5,18 @@
 
 #include <stdint.h>
 
-#define SANDBOX_CPU_SECONDS 10
-#define SANDBOX_MEMORY_BYTES (1ull << 30) /* that it may allocate, beyond the copies of its files */
-#define SANDBOX_RESULT_BYTES (512ull << 20)
+struct sandbox_limits {
+	unsigned cpu_seconds;
+	uint64_t memory; /* bytes that it may allocate */
+	uint64_t copies; /* bytes of address space beyond that, for copies of files */
+	uint64_t result; /* bytes that a file it writes may have */
+};
 
 /*
- * Confines this process for the rest of its life: another user, no capabilities, no new ones, the limits above, and of system calls
- * only those that allocate memory, read, write and end; any other one ends it with SIGSYS. `copies`: bytes of address space
- * that the copies of its files may take. 0 or a negative errno, after which the process must end without reading anything.
- * Descriptors are the caller's affair: what is open stays usable.
+ * Confines this process for the rest of its life: another user, no capabilities, no new ones, these limits, and of system calls
+ * only those that allocate memory, read, write and end; any other one ends it with SIGSYS. 0 or a negative errno, after which the
+ * process must end without reading anything. Descriptors are the caller's affair: what is open stays usable.
  */
-int sandbox_enter(uint64_t copies);
+int sandbox_enter(const struct sandbox_limits *limits);
 
 #endif

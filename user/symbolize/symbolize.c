@@ -9,6 +9,7 @@
 #include "symbolize/image.h"
 #include "symbolize/jit.h"
 #include "symbolize/kernel_names.h"
+#include "symbolize/names.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define AHEAD_NS (5 * NS_PER_MS)
 #define CHAIN_MAX 512 /* functions expanded into one another; compilers stay below 100 */
 #define UNRESOLVED UINT32_MAX
+#define NAMERS_SHARE 4 /* of the time to wait for names, one part in so many is kept for reading symbols */
 
 /* An image that has raw frames in the profile: frames that stand for whatever is there. */
 struct met {
@@ -40,8 +42,13 @@ struct symbolizer {
 	struct symtab vdso; /* our own: the kernel gives every 64-bit process the same */
 	struct frame_cache vdso_frames;
 	bool vdso_read;
+	struct names *names;
+	bool all_answered;   /* of the symbols that are being named; else what they are called is not for long */
+	bool kernel_mangled; /* symbols of the kernel are (it has parts in Rust): frames are called by them until they are named */
 	struct buf name; /* scratch */
 };
+
+static const struct names_owner kernel_owner;
 
 struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 {
@@ -52,6 +59,7 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 	s->digests = digests_new(s->images, o->cache);
 	s->turn = 1;
 	s->jits = jits_new();
+	s->names = names_new(o->full_names);
 	return s;
 }
 
@@ -73,6 +81,7 @@ void symbolizer_free(struct symbolizer *s)
 	images_free(s->images);
 	jits_free(s->jits);
 	kernel_names_free(&s->kernel);
+	names_free(s->names);
 	symtab_free(&s->vdso);
 	vec_free(&s->kernel_frames.ids);
 	vec_free(&s->vdso_frames.ids);
@@ -158,12 +167,11 @@ static uint32_t *cached(struct frame_cache *c, const struct profile *p, size_t i
 	return &c->ids.v[i];
 }
 
-/* The frame of a linker symbol. */
-static uint32_t symbol_frame(struct symbolizer *s, struct profile *p, const char *symbol, const char *binary, enum frame_kind kind)
+/* The frame of a linker symbol: of a mangled one that was not asked for, under that name. */
+static uint32_t symbol_frame(struct symbolizer *s, struct profile *p, const struct names_owner *owner, const char *symbol,
+			     const char *binary, enum frame_kind kind)
 {
-	buf_truncate(&s->name, 0);
-	demangle(&s->name, symbol, s->options.full_names);
-	return profile_frame(p, s->name.v, binary, kind);
+	return profile_frame(p, names_get(s->names, owner, symbol), binary, kind);
 }
 
 static uint32_t table_frame(struct symbolizer *s, struct profile *p, const struct symtab *t, struct frame_cache *cache,
@@ -172,7 +180,7 @@ static uint32_t table_frame(struct symbolizer *s, struct profile *p, const struc
 	uint32_t *id = cached(cache, p, symbol - t->symbols.v, t->symbols.n);
 
 	if (!*id)
-		*id = symbol_frame(s, p, t->names.v + symbol->name, binary, FRAME_USER) + 1;
+		*id = symbol_frame(s, p, &kernel_owner, t->names.v + symbol->name, binary, FRAME_USER) + 1;
 	return *id - 1;
 }
 
@@ -320,6 +328,17 @@ void symbolizer_apply(struct symbolizer *s, const struct process_event *e)
 	kernel_names_apply(&s->kernel, e);
 }
 
+/* The frame of a function of the kernel; of a mangled symbol: one that stands for it until it is named. */
+static uint32_t kernel_frame(struct symbolizer *s, struct profile *p, const struct kernel_name *found)
+{
+	const char *module = *found->module ? found->module : "[kernel]";
+
+	if (!demangle_is_mangled(found->name))
+		return symbol_frame(s, p, &kernel_owner, found->name, module, FRAME_KERNEL);
+	s->kernel_mangled = true;
+	return profile_frame(p, found->name, module, FRAME_KERNEL);
+}
+
 uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
 			  bool is_return_address)
 {
@@ -329,10 +348,10 @@ uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t pare
 	if (!kernel_names_find(&s->kernel, address - is_return_address, time, &found))
 		return profile_node(p, parent, profile_frame(p, "[kernel]", "[kernel]", FRAME_KERNEL));
 	if (!found.core)
-		return profile_node(p, parent, symbol_frame(s, p, found.name, *found.module ? found.module : "[kernel]", FRAME_KERNEL));
+		return profile_node(p, parent, kernel_frame(s, p, &found));
 	id = cached(&s->kernel_frames, p, found.core - s->kernel.core.symbols.v, s->kernel.core.symbols.n);
 	if (!*id)
-		*id = symbol_frame(s, p, found.name, "[kernel]", FRAME_KERNEL) + 1;
+		*id = kernel_frame(s, p, &found) + 1;
 	return profile_node(p, parent, *id - 1);
 }
 
@@ -381,13 +400,47 @@ void symbolize_ahead(struct symbolizer *s)
 
 /* Naming */
 
+static struct names_owner owner_of(const struct image *i)
+{
+	return (struct names_owner){i->id.st_uid, i->id.st_dev};
+}
+
+/* What image_file_find() says of the code at `offset` in its file; at most CHAIN_MAX frames. */
+static size_t find_code(const struct image *image, uint64_t offset, uint64_t *vaddr, struct image_frame *frames)
+{
+	size_t n = image_vaddr(image, offset, vaddr) && image->parsed.bytes ? image_file_find(&image->parsed.file, *vaddr, frames, CHAIN_MAX) : 0;
+
+	return n < CHAIN_MAX ? n : CHAIN_MAX;
+}
+
+static uint32_t *cached_frame(struct profile *p, struct image *image, const struct image_frame *f)
+{
+	return cached(&image->frames, p, f->key, image_file_keys(&image->parsed.file));
+}
+
+/* Asks for the names that the code at `where` will have. */
+static void want_code(struct symbolizer *s, struct profile *p, struct image *image, struct profile_location where)
+{
+	struct names_owner owner = owner_of(image);
+	struct image_frame frames[CHAIN_MAX];
+	uint64_t vaddr;
+	size_t n = find_code(image, where.offset, &vaddr, frames);
+
+	while (n--)
+		if (!*cached_frame(p, image, &frames[n]))
+			names_want(s->names, &owner, frames[n].name);
+}
+
 static uint32_t chain_frame(struct symbolizer *s, struct profile *p, struct image *image, const struct image_frame *f)
 {
-	uint32_t *id = cached(&image->frames, p, f->key, image_file_keys(&image->parsed.file));
+	struct names_owner owner = owner_of(image);
+	uint32_t *id = cached_frame(p, image, f), frame;
 
-	if (!*id)
-		*id = symbol_frame(s, p, f->name, image->name, f->inlined ? FRAME_INLINE : FRAME_USER) + 1;
-	return *id - 1;
+	if (*id)
+		return *id - 1;
+	frame = symbol_frame(s, p, &owner, f->name, image->name, f->inlined ? FRAME_INLINE : FRAME_USER);
+	*id = s->all_answered ? frame + 1 : 0;
+	return frame;
 }
 
 /* The frames of the code at `where`, below `parent`. */
@@ -395,14 +448,11 @@ static uint32_t name_code(struct symbolizer *s, struct profile *p, uint32_t pare
 {
 	struct image_frame frames[CHAIN_MAX];
 	uint64_t vaddr = where.offset, begin;
-	bool has_vaddr = image_vaddr(image, where.offset, &vaddr);
-	size_t n = has_vaddr && image->parsed.bytes ? image_file_find(&image->parsed.file, vaddr, frames, CHAIN_MAX) : 0;
+	size_t n = find_code(image, where.offset, &vaddr, frames);
 
-	if (n > CHAIN_MAX)
-		n = CHAIN_MAX;
 	if (!n || frames[n - 1].inlined) { /* the function itself is unknown */
 		begin = vaddr;
-		if (has_vaddr && image->parsed.bytes)
+		if (image_vaddr(image, where.offset, &vaddr) && image->parsed.bytes)
 			image_file_function(&image->parsed.file, vaddr, &begin);
 		parent = profile_node_at(p, parent, address_frame(s, p, image->name, begin), profile_location(p, where.image, where.offset));
 	}
@@ -415,19 +465,70 @@ static uint32_t name_code(struct symbolizer *s, struct profile *p, uint32_t pare
 	return parent;
 }
 
+/* What a frame of the profile stands for until it is named. */
+struct unnamed {
+	struct image *image; /* code of it, or NULL */
+	bool kernel;	     /* the function of the kernel whose mangled symbol it is called by */
+};
+
+struct unnamed_frames {
+	struct unnamed *v; /* by frame */
+	size_t n; /* later frames are names */
+};
+
+static struct unnamed_frames find_unnamed(const struct symbolizer *s, const struct profile *p)
+{
+	struct unnamed_frames u = {xcalloc(p->frames.n, sizeof(*u.v)), p->frames.n};
+
+	for (size_t i = 0; i < s->met.n; i++)
+		if (s->met.v[i].image->raw_serial == p->serial)
+			u.v[s->met.v[i].image->raw_frame].image = s->met.v[i].image;
+	for (size_t i = 0; s->kernel_mangled && i < u.n; i++)
+		u.v[i].kernel = p->frames.v[i].kind == FRAME_KERNEL && demangle_is_mangled(strings_get(p->strings, p->frames.v[i].name));
+	return u;
+}
+
+/* Asks for the names that nodes will have which have not become anything yet. */
+static void want_names(struct symbolizer *s, struct profile *p, const struct unnamed_frames *u)
+{
+	auto_free bool *asked = xcalloc(p->locations.n, sizeof(*asked));
+
+	for (uint32_t n = 1; n < s->named.n; n++) {
+		struct profile_node node = p->nodes.v[n];
+
+		if (s->named.v[n] != UNRESOLVED || node.frame >= u->n)
+			continue;
+		if (u->v[node.frame].kernel)
+			names_want(s->names, &kernel_owner, strings_get(p->strings, p->frames.v[node.frame].name));
+		if (!u->v[node.frame].image || asked[node.location])
+			continue;
+		asked[node.location] = true;
+		want_code(s, p, u->v[node.frame].image, p->locations.v[node.location]);
+	}
+}
+
+static uint32_t renamed_kernel_frame(struct symbolizer *s, struct profile *p, struct profile_frame f)
+{
+	return symbol_frame(s, p, &kernel_owner, strings_get(p->strings, f.name), strings_get(p->strings, f.binary), FRAME_KERNEL);
+}
+
 /* What node n becomes. */
-static uint32_t name_node(struct symbolizer *s, struct profile *p, uint32_t n, struct image *const *by_frame, size_t frames)
+static uint32_t name_node(struct symbolizer *s, struct profile *p, uint32_t n, const struct unnamed_frames *u)
 {
 	struct profile_node node = p->nodes.v[n];
 	uint32_t parent = s->named.v[node.parent];
 
-	if (node.frame < frames && by_frame[node.frame])
-		return name_code(s, p, parent, by_frame[node.frame], p->locations.v[node.location]);
-	return parent == node.parent ? n : profile_node_at(p, parent, node.frame, node.location);
+	if (node.frame < u->n && u->v[node.frame].image)
+		return name_code(s, p, parent, u->v[node.frame].image, p->locations.v[node.location]);
+	if (node.frame < u->n && u->v[node.frame].kernel)
+		node.frame = renamed_kernel_frame(s, p, p->frames.v[node.frame]);
+	else if (parent == node.parent)
+		return n;
+	return profile_node_at(p, parent, node.frame, node.location);
 }
 
 /* The same for n and all nodes below it that have not become anything yet. */
-static void name_stack(struct symbolizer *s, struct profile *p, uint32_t n, struct image *const *by_frame, size_t frames)
+static void name_stack(struct symbolizer *s, struct profile *p, uint32_t n, const struct unnamed_frames *u)
 {
 	VEC(uint32_t) path = {0};
 
@@ -435,38 +536,44 @@ static void name_stack(struct symbolizer *s, struct profile *p, uint32_t n, stru
 		*vec_push(&path) = n;
 	while (path.n) {
 		n = path.v[--path.n];
-		s->named.v[n] = name_node(s, p, n, by_frame, frames);
+		s->named.v[n] = name_node(s, p, n, u);
 	}
 	vec_free(&path);
 }
 
-static void name_samples(struct symbolizer *s, struct profile *p)
+/* Symbols are read until `until`. */
+static void name_samples(struct symbolizer *s, struct profile *p, uint64_t until)
 {
-	size_t frames = p->frames.n, nodes = p->nodes.n;
-	auto_free struct image **by_frame = xcalloc(frames, sizeof(*by_frame));
+	struct unnamed_frames u = find_unnamed(s, p);
+	size_t nodes = p->nodes.n;
 
 	if (s->named_serial != p->serial)
 		s->named.n = 0;
 	s->named_serial = p->serial;
-	for (size_t i = 0; i < s->met.n; i++)
-		if (s->met.v[i].image->raw_serial == p->serial)
-			by_frame[s->met.v[i].image->raw_frame] = s->met.v[i].image;
 	if (!s->named.n)
 		*vec_push(&s->named) = 0; /* the empty stack */
 	while (s->named.n < nodes)
 		*vec_push(&s->named) = UNRESOLVED;
+	want_names(s, p, &u);
+	s->all_answered = names_answer(s->names, until);
 	for (size_t i = 0; i < p->samples.n; i++)
-		name_stack(s, p, p->samples.v[i].node, by_frame, frames);
+		name_stack(s, p, p->samples.v[i].node, &u);
 	profile_move_samples(p, s->named.v);
+	if (!s->all_answered)
+		s->named.n = 0;
+	names_forget(s->names);
+	free(u.v);
 }
 
 void symbolize_names(struct symbolizer *s, struct profile *p)
 {
-	if (!s->met.n)
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), patience = s->options.patience_ns;
+
+	if (!s->met.n && !s->kernel_mangled)
 		return;
-	if (!digest(s, clock_ns(CLOCK_MONOTONIC) + s->options.patience_ns, false))
+	if (!digest(s, now + patience - patience / NAMERS_SHARE, false))
 		log_debug("some names are missing: their parsers were not waited for");
-	name_samples(s, p);
+	name_samples(s, p, now + patience);
 	forget_met(s);
 	s->turn++;
 }
@@ -504,47 +611,69 @@ static struct image *find_again(struct symbolizer *s, const struct profile *p, c
 	return i;
 }
 
+/* The frames that a nameless node has by now; 0: its function has none. */
+static size_t find_nameless(const struct profile *p, const struct profile_node *n, const struct image *image, struct image_frame *frames)
+{
+	uint64_t vaddr;
+	size_t found = image ? find_code(image, p->locations.v[n->location].offset, &vaddr, frames) : 0;
+
+	return found && !frames[found - 1].inlined ? found : 0;
+}
+
 /* What a nameless node becomes below `parent`; without a name: itself. */
 static uint32_t name_again(struct symbolizer *s, struct profile *p, uint32_t parent, uint32_t n, struct image *image, bool exact)
 {
 	struct profile_node node = p->nodes.v[n];
 	struct profile_location where = p->locations.v[node.location];
 	struct image_frame frames[CHAIN_MAX];
-	size_t found = 0;
-	uint64_t vaddr;
+	size_t found = find_nameless(p, &node, image, frames);
 
-	if (image && image->parsed.bytes && image_vaddr(image, where.offset, &vaddr))
-		found = image_file_find(&image->parsed.file, vaddr, frames, CHAIN_MAX);
-	if (!found || found > CHAIN_MAX || frames[found - 1].inlined)
+	if (!found)
 		return profile_node_at(p, parent, node.frame, node.location);
 	if (exact)
 		return name_code(s, p, parent, image, where);
 	return profile_node_at(p, parent, chain_frame(s, p, image, &frames[found - 1]), node.location);
 }
 
+/* The images that nameless nodes are in, read in all, by image of the profile; and all their names are asked for. To be released. */
+static struct image **find_all_again(struct symbolizer *s, struct profile *p)
+{
+	struct image **images = xcalloc(p->images.n, sizeof(*images));
+	auto_free bool *asked = xcalloc(p->images.n, sizeof(*asked));
+
+	for (uint32_t n = 1; n < p->nodes.n; n++) {
+		struct profile_location where = p->locations.v[p->nodes.v[n].location];
+
+		if (!is_nameless(p, &p->nodes.v[n]))
+			continue;
+		if (!asked[where.image])
+			images[where.image] = find_again(s, p, &p->images.v[where.image]);
+		asked[where.image] = true;
+		if (images[where.image])
+			want_code(s, p, images[where.image], where);
+	}
+	return images;
+}
+
 size_t symbolize_again(struct symbolizer *s, struct profile *p, bool exact)
 {
 	size_t nodes = p->nodes.n, n_images = p->images.n, named = 0;
-	auto_free struct image **images = xcalloc(n_images, sizeof(*images));
-	auto_free bool *asked = xcalloc(n_images, sizeof(*asked));
+	auto_free struct image **images = find_all_again(s, p);
 	auto_free uint32_t *to = xcalloc(nodes, sizeof(*to));
 
+	s->all_answered = names_answer(s->names, UINT64_MAX);
 	/* Parents come before their children. */
 	for (uint32_t n = 1; n < nodes; n++) {
 		struct profile_node node = p->nodes.v[n];
-		uint32_t image = p->locations.v[node.location].image;
 
-		if (!is_nameless(p, &node)) {
+		if (is_nameless(p, &node))
+			to[n] = name_again(s, p, to[node.parent], n, images[p->locations.v[node.location].image], exact);
+		else
 			to[n] = profile_node_at(p, to[node.parent], node.frame, node.location);
-			continue;
-		}
-		if (!asked[image])
-			images[image] = find_again(s, p, &p->images.v[image]);
-		asked[image] = true;
-		to[n] = name_again(s, p, to[node.parent], n, images[image], exact);
 		named += p->nodes.v[to[n]].frame != node.frame;
 	}
 	profile_move_samples(p, to);
+	names_forget(s->names);
 	for (size_t i = 0; i < n_images; i++)
 		if (images[i])
 			images_release(s->images, images[i]);
@@ -554,4 +683,9 @@ size_t symbolize_again(struct symbolizer *s, struct profile *p, bool exact)
 struct digest_counts symbolizer_counts(const struct symbolizer *s)
 {
 	return digests_counts(s->digests);
+}
+
+struct names_counts symbolizer_names(const struct symbolizer *s)
+{
+	return names_counts(s->names);
 }

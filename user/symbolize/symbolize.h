@@ -11,13 +11,14 @@
 #include "profile/profile.h"
 #include "symbolize/digest.h"
 #include "symbolize/jit.h"
+#include "symbolize/names.h"
 
 struct symbolizer; /* opaque: open images, kernel symbols */
 
 struct symbolizer_options {
 	bool full_names; /* keep what is of one build: Rust's hashes, what the compiler appended */
 	bool all_debug_info; /* inlined functions and lines of everything that was sampled, not only of what is sampled often */
-	uint64_t patience_ns; /* how long symbolize_names() may wait for parsers */
+	uint64_t patience_ns; /* how long symbolize_names() may wait for parsers and namers */
 	struct image_cache *cache; /* what was parsed before, which must outlive the symbolizer; or NULL */
 };
 
@@ -63,6 +64,7 @@ size_t symbolize_again(struct symbolizer *s, struct profile *p, bool exact);
 /* Lets parsers go on that symbolize_names() will want the work of; waits a few milliseconds for them at most. */
 void symbolize_ahead(struct symbolizer *s);
 struct digest_counts symbolizer_counts(const struct symbolizer *s);
+struct names_counts symbolizer_names(const struct symbolizer *s);
 uint32_t symbolize_kernel(struct symbolizer *s, struct profile *p, uint32_t parent, uint64_t address, uint64_t time,
 			  bool is_return_address);
 
