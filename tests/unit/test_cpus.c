@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -18,6 +20,7 @@ static void parses_lists_with_gaps(void **state)
 	assert_int_equal(cpu_set_parse(&s, "0-2,5,8-9\n"), 0);
 	for (int cpu = -1; cpu < 12; cpu++)
 		assert_int_equal(cpu_set_has(&s, cpu), (cpu >= 0 && cpu <= 2) || cpu == 5 || cpu == 8 || cpu == 9);
+	assert_int_equal(s.has.n, 10); /* room by id, not by number */
 	assert_int_equal(cpu_set_parse(&s, "3\n"), 0);
 	assert_false(cpu_set_has(&s, 0));
 	assert_true(cpu_set_has(&s, 3));
@@ -40,10 +43,34 @@ static void agrees_with_libc(void **state)
 	long n = 0;
 
 	assert_int_equal(cpu_set_read(&s), 0);
-	for (size_t cpu = 0; cpu < s.online.n; cpu++)
-		n += s.online.v[cpu];
+	for (size_t cpu = 0; cpu < s.has.n; cpu++)
+		n += s.has.v[cpu];
 	assert_int_equal(n, sysconf(_SC_NPROCESSORS_ONLN));
 	cpu_set_free(&s);
+}
+
+/* Every CPU that the kernel lists has room by its id, and every one that is online may be there. */
+static void has_room_for_every_id(void **state)
+{
+	struct cpu_set online = {0}, possible = {0};
+	struct dirent *entry;
+	unsigned cpu, n = 0;
+	DIR *dir = opendir("/sys/devices/system/cpu");
+
+	assert_non_null(dir);
+	assert_int_equal(cpu_set_read(&online), 0);
+	assert_int_equal(cpu_set_read_possible(&possible), 0);
+	while ((entry = readdir(dir)))
+		if (sscanf(entry->d_name, "cpu%u", &cpu) == 1) {
+			assert_true(cpu_set_has(&possible, cpu));
+			n++;
+		}
+	assert_true(n > 0);
+	for (size_t i = 0; i < online.has.n; i++)
+		assert_true(!online.has.v[i] || cpu_set_has(&possible, i));
+	closedir(dir);
+	cpu_set_free(&online);
+	cpu_set_free(&possible);
 }
 
 static void reads_idle_clocks(void **state)
@@ -66,6 +93,7 @@ int main(void)
 		cmocka_unit_test(parses_lists_with_gaps),
 		cmocka_unit_test(refuses_what_is_no_list),
 		cmocka_unit_test(agrees_with_libc),
+		cmocka_unit_test(has_room_for_every_id),
 		cmocka_unit_test(reads_idle_clocks),
 	};
 

@@ -111,9 +111,8 @@ static int scan(struct collector *c, bool all, struct error *err)
 {
 	struct task_list tasks = {0};
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	int ret = 0;
+	int told = sampler_read_tasks(c->sampler, keep_task, &tasks), ret = 0;
 
-	sampler_read_tasks(c->sampler, keep_task, &tasks);
 	if (all)
 		ret = process_table_scan_all(c->processes, now, err);
 	else
@@ -121,6 +120,8 @@ static int scan(struct collector *c, bool all, struct error *err)
 	for (size_t i = 0; i < tasks.v.n; i++)
 		process_table_set_exec_id(c->processes, tasks.v.v[i].tgid, tasks.v.v[i].start_time, tasks.v.v[i].exec_id, now);
 	vec_free(&tasks.v);
+	if (told && !ret)
+		return error_set(err, told, "cannot ask the kernel which programs run: %s", strerror(-told));
 	return ret;
 }
 
@@ -176,8 +177,11 @@ bool collector_watch(struct collector *c)
 	bool any = sideband_read(c->sideband, apply_event, c);
 
 	if (c->sideband_lost) {
+		struct error err = {0};
+
 		c->sideband_lost = false;
-		scan(c, c->whole_system, NULL);
+		if (scan(c, c->whole_system, &err))
+			log_warn("some processes and mappings stay unknown: %s", err.text);
 	}
 	if (c->unwinder)
 		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);

@@ -25,29 +25,29 @@ int cpu_set_parse(struct cpu_set *set, const char *list)
 {
 	unsigned first, last;
 
-	set->online.n = 0;
+	set->has.n = 0;
 	while (*list && *list != '\n') {
 		if (!parse_id(&list, &first))
 			return -EINVAL;
 		last = first;
 		if (*list == '-' && (list++, !parse_id(&list, &last) || last < first))
 			return -EINVAL;
-		while (set->online.n <= last)
-			*vec_push(&set->online) = false;
+		while (set->has.n <= last)
+			*vec_push(&set->has) = false;
 		for (unsigned cpu = first; cpu <= last; cpu++)
-			set->online.v[cpu] = true;
+			set->has.v[cpu] = true;
 		if (*list == ',')
 			list++;
 		else if (*list && *list != '\n')
 			return -EINVAL;
 	}
-	return set->online.n ? 0 : -EINVAL;
+	return set->has.n ? 0 : -EINVAL;
 }
 
-int cpu_set_read(struct cpu_set *set)
+static int read_list(struct cpu_set *set, const char *path)
 {
 	struct buf text = {0};
-	int ret = file_read("/sys/devices/system/cpu/online", 64 * 1024, &text);
+	int ret = file_read(path, 64 * 1024, &text);
 
 	if (!ret)
 		ret = cpu_set_parse(set, text.v ? text.v : "");
@@ -55,12 +55,22 @@ int cpu_set_read(struct cpu_set *set)
 	return ret;
 }
 
+int cpu_set_read(struct cpu_set *set)
+{
+	return read_list(set, "/sys/devices/system/cpu/online");
+}
+
+int cpu_set_read_possible(struct cpu_set *set)
+{
+	return read_list(set, "/sys/devices/system/cpu/possible");
+}
+
 bool cpu_set_has(const struct cpu_set *set, int cpu)
 {
-	return cpu >= 0 && (size_t)cpu < set->online.n && set->online.v[cpu];
+	return cpu >= 0 && (size_t)cpu < set->has.n && set->has.v[cpu];
 }
 
 void cpu_set_free(struct cpu_set *set)
 {
-	vec_free(&set->online);
+	vec_free(&set->has);
 }

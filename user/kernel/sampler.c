@@ -120,9 +120,20 @@ static bool in_initial_pid_namespace(void)
 	return stat("/proc/self/ns/pid", &st) || st.st_ino == PROC_PID_INIT_INO;
 }
 
+/* Room for so many CPUs by their ids, which may have gaps; or a negative errno. */
+static int count_cpu_ids(void)
+{
+	struct cpu_set cpus = {0};
+	int ret = cpu_set_read_possible(&cpus);
+
+	ret = ret ? ret : (int)cpus.has.n;
+	cpu_set_free(&cpus);
+	return ret;
+}
+
 static int load(struct sampler *s, const struct sampler_options *o, struct error *err)
 {
-	int cpus = libbpf_num_possible_cpus(), ret;
+	int cpus = count_cpu_ids(), ret;
 
 	if (!in_initial_pid_namespace())
 		return error_set(err, -ENOTSUP,
@@ -131,8 +142,9 @@ static int load(struct sampler *s, const struct sampler_options *o, struct error
 		return error_set(err, -ENOTSUP,
 				 "this kernel has no type information (/sys/kernel/btf/vmlinux): Linux 5.17 or newer with "
 				 "CONFIG_DEBUG_INFO_BTF=y is needed");
-	if (cpus < 1)
-		return error_set(err, -EIO, "cannot tell how many CPUs this machine may have");
+	if (cpus < 0)
+		return error_set(err, cpus, "cannot tell how many CPUs this machine may have: /sys/devices/system/cpu/possible: %s",
+				 strerror(-cpus));
 	s->bpf = sample_bpf__open();
 	if (!s->bpf)
 		return error_set(err, -errno, "cannot open the built-in BPF programs: %s", strerror(errno));
@@ -639,11 +651,13 @@ int sampler_read_tasks(struct sampler *s, void (*fn)(void *ctx, const struct tas
 	struct bpf_link *link = bpf_program__attach_iter(s->bpf->progs.list_processes, NULL);
 	struct task_record records[128];
 	auto_close int fd = link ? bpf_iter_create(bpf_link__fd(link)) : -1;
-	ssize_t n;
+	ssize_t n = fd;
+	int ret;
 
 	while (fd >= 0 && (n = read(fd, records, sizeof(records))) > 0)
 		for (size_t i = 0; i < n / sizeof(*records); i++)
 			fn(ctx, &records[i]);
+	ret = n < 0 ? -errno : 0;
 	bpf_link__destroy(link);
-	return fd < 0 ? -errno : 0;
+	return ret;
 }

@@ -103,17 +103,17 @@ static int open_online(struct sideband *s)
 	struct cpu_set cpus = {0};
 	int ret = cpu_set_read(&cpus), code;
 
-	for (size_t cpu = 0; cpu < cpus.online.n; cpu++) {
+	for (size_t cpu = 0; cpu < cpus.has.n; cpu++) {
 		while (s->rings.n <= cpu)
 			*vec_push(&s->rings) = (struct ring){.fd = -1};
-		if (!cpus.online.v[cpu] || s->rings.v[cpu].fd >= 0)
+		if (!cpus.has.v[cpu] || s->rings.v[cpu].fd >= 0)
 			continue;
 		code = open_ring(s, cpu, &s->rings.v[cpu]);
 		s->gap |= !code;
 		if (code && code != -ENODEV && !ret) /* ENODEV: went offline meanwhile */
 			ret = code;
 	}
-	for (size_t cpu = 0; cpu < s->rings.n && cpus.online.n; cpu++)
+	for (size_t cpu = 0; cpu < s->rings.n && cpus.has.n; cpu++)
 		if (!cpu_set_has(&cpus, cpu) && s->rings.v[cpu].fd >= 0 &&
 		    s->rings.v[cpu].page->data_head == s->rings.v[cpu].page->data_tail)
 			close_ring(&s->rings.v[cpu]);
