@@ -147,6 +147,15 @@ SKIP: {
 	like($r->{err}, qr/BTF/, 'no BTF: says so');
 	is(($r->{err} =~ tr/\n//), 1, 'no BTF: one sentence') or diag($r->{err});
 }
+like(run_command($profile, 'doctor')->{out}, qr/^ok +idle clocks /m, 'doctor: idle clocks can be read');
+SKIP: {
+	# A /proc with nothing but processes.
+	my $hide = 'mount -t proc -o subset=pid proc /proc';
+	skip('cannot mount such a /proc', 2) if system("unshare --mount sh -c '$hide' 2>/dev/null");
+	my $r = run_command('unshare', '--mount', 'sh', '-c', "$hide && exec $profile doctor");
+	like($r->{out}, qr/^note +idle clocks .*skipped/m, 'no /proc/stat: doctor says what that does') or diag($r->{out}, $r->{err});
+	is($r->{status}, 0, 'and that sampling works');
+}
 {
 	my $pid = start_command(program('burn'), 400);
 	my $start = time();

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "kernel/idle.h"
 #include "kernel/sampler.h"
 #include "kernel/sideband.h"
 #include "store/store.h"
@@ -110,6 +111,20 @@ static bool check_rate(void)
 	return true;
 }
 
+/* By which periods of a parked CPU are told from lost ones. */
+static bool check_idle_clocks(void)
+{
+	struct idle_times t = {0};
+	bool ok;
+
+	idle_times_read(&t);
+	ok = t.ticks.n;
+	print(ok ? OK : NOTE, "idle clocks",
+	      ok ? "/proc/stat" : "no /proc/stat (mounted with subset=pid?): where virtual CPUs are parked while idle, that time counts as lost (skipped)");
+	idle_times_free(&t);
+	return true;
+}
+
 static bool check_kernel_symbols(void)
 {
 	char *line = first_line("/proc/kallsyms");
@@ -157,8 +172,8 @@ static bool check_cache(void)
 static int run_doctor(int argc, char **argv)
 {
 	static bool (*const checks[])(void) = {
-		check_kernel, check_btf, check_user, check_sampler, check_sideband, check_rate, check_kernel_symbols,
-		check_cache,
+		check_kernel, check_btf, check_user, check_sampler, check_sideband, check_rate, check_idle_clocks,
+		check_kernel_symbols, check_cache,
 	};
 	bool ok = true;
 
