@@ -21,6 +21,12 @@ sub profile_shell {
 	return folded($r->{out});
 }
 
+sub cpu_seconds {
+	my ($pid) = @_;
+	my @f = split(' ', slurp("/proc/$pid/stat") =~ s/.*\) //sr);
+	return ($f[11] + $f[12]) / 100;
+}
+
 sub install {
 	my ($from, $to) = @_;
 	copy($from, $to) or die "copy to $to: $!";
@@ -106,20 +112,21 @@ my $in_kernel = qr/(?:;[^;]+_\[k\])*$/;
 	# The profiler stands still while thousands of processes come and go: its rings overflow, and /proc repairs it.
 	my $dir_out = scratch();
 	my $pid = start_command({ out => "$dir_out/out", err => "$dir_out/err" }, $profile, '-a', '-f', '-F', 199);
-	sleep(1);
+	ok(wait_for(30, sub { grep { (slurp($_) // '') =~ /^it_value: \((?!0, 0\))/m } glob("/proc/$pid/fdinfo/*") }), 'the profiler runs: its timer does');
 	kill('STOP', $pid);
 	system('sh', '-c', 'i=0; while [ $i -lt 2000 ]; do /bin/true; i=$((i+1)); done');
-	my $late = start_command($burn, 100000);
-	ok(wait_for(5, sub { (slurp("/proc/$late/comm") // '') eq "burn\n" }), 'a program starts while nobody listens');
+	my $late = start_command(install($burn, "$dir/late"), 100000);
+	ok(wait_for(5, sub { (slurp("/proc/$late/comm") // '') eq "late\n" }), 'a program starts while nobody listens');
+	my $before = cpu_seconds($late);
 	kill('CONT', $pid);
-	sleep(2);
+	ok(wait_for(60, sub { cpu_seconds($late) > $before + 1 }), 'and runs on before somebody who listens again');
 	kill('INT', $pid);
 	waitpid($pid, 0);
 	is($?, 0, 'lost process records: exit status');
 	stop_command($late);
 	my $a = accounting(slurp("$dir_out/err")) // {};
 	ok($a->{exact}, 'lost process records: the accounting is exact');
-	my @own = grep { $_->[0] =~ /^burn;/ } folded(slurp("$dir_out/out"));
+	my @own = grep { $_->[0] =~ /^late;/ } folded(slurp("$dir_out/out"));
 	cmp_ok(count_matching(qr/;main;burn_cpu$/, @own), '>', 30, 'lost process records: the program has its names');
 	cmp_ok(count_matching(qr/\[unknown\]/, @own), '<=', 0.02 * total(@own), 'lost process records: next to none unknown');
 }
