@@ -39,6 +39,10 @@ is(offered('history', '--sin'), '--since', 'of another');
 is(offered('--freq'), '--frequency', 'of a run');
 is(offered('diff', 'stacks'), 'stacks.folded', 'a file');
 is(offered('-o', 'st'), 'stacks.folded', 'the value of an option');
+for my $command ('', @commands) {
+	my %options = map { $_ => 1 } run_command($profile, 'help', $command || ())->{out} =~ /(--[a-z][a-z-]*)/g;
+	is(offered($command || (), '--'), join(' ', sort(keys(%options))), 'every option of ' . ($command || 'a run'));
+}
 is(offered('help', 'dae'), 'daemon', 'behind help');
 like(offered('--', 'pri'), qr/\bprintf\b/, 'a command to run');
 done_testing();

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# packaging/install-missing and packaging/demo with stand-ins for dpkg, apt and the programs: nothing is installed here.
+# packaging/install-missing and packaging/demo with stand-ins for dpkg, apt and the programs: nothing is installed here. And whether the
+# manual pages have every option.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -66,4 +67,28 @@ waitpid($pid, 0);
 isnt($?, 0, 'Ctrl-C ends it');
 ok(wait_for(10, sub { !kill(0, $demo) || (slurp("/proc/$demo/stat") // '') =~ /\) Z / }), 'and the demo program with it');
 kill('KILL', $demo) if $demo && kill(0, $demo);
+
+# The long options that a part of a manual page has: "Fl o , -output Ar FILE".
+sub documented { return map { $_ => 1 } map { /\bFl\b/ ? /(?:^|\s)-(-?[a-z][a-z-]*)/g : () } map { split(/\n/) } @_ }
+
+# By part, "" being what stands before the first one with a name.
+my ($description) = slurp('packaging/man/profile.1') =~ /^\.Sh DESCRIPTION\n(.*?)^\.Sh /ms;
+my %part = ('', split(/^\.Ss (.*)\n/m, $description));
+my ($frames, $processes) = @part{'Choosing frames', 'Choosing processes of the history'};
+my %page = (
+	'' => [$part{''}, $frames],
+	(map { $_ => [$part{"profile $_"}, $frames] } qw(flame collapse)),
+	(map { $_ => [$part{"profile $_"}, $frames, $processes] } qw(diff export)),
+	history => [$part{'profile history'}, $processes],
+	doctor => [$part{'profile doctor'}],
+	daemon => [slurp('packaging/man/profiled.8')],
+);
+my $help = run_command(profile_path(), 'help')->{out};
+is_deeply([sort('', $help =~ /^  ([a-z]+)  +\S/mg)], [sort(keys(%page))], 'the commands are those that are looked for');
+for my $command (sort(keys(%page))) {
+	my @options = run_command(profile_path(), 'help', $command || ())->{out} =~ /--([a-z][a-z-]*)/g;
+	my %documented = documented(@{ $page{$command} });
+	cmp_ok(scalar(@options), '>', 0, 'profile ' . ($command || '[options]') . ': has options');
+	is_deeply([grep { !$documented{$_} } @options], [], 'which the manual page has');
+}
 done_testing();

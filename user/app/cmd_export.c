@@ -21,7 +21,7 @@ static const char help[] =
 	HISTORY_HELP
 	"                         (export: of the root frames; default comm)\n"
 	"Output:\n"
-	"  -o, --output FILE      format by suffix: .folded .svg .pb.gz .json; '-' is folded on\n"
+	"  -o, --output FILE      format by suffix: .folded .svg .html .pb.gz .json; '-' is folded on\n"
 	"                         standard output; may be repeated\n"
 	"  -f, --folded           folded stacks on standard output, nothing else there\n"
 	"      --per-process DIR  a .folded and a .svg for every process (or what --by says)\n"

@@ -48,8 +48,8 @@ enum { HISTORY_SINCE, HISTORY_UNTIL, HISTORY_BY, HISTORY_COMM, HISTORY_PID, HIST
 	"      --container ID|NAME   id, its beginning, or the name\n"                                                 \
 	"      --cgroup PATH      that group and those below it\n"                                                     \
 	"      --pod NAME  --namespace NAME   Kubernetes\n"                                                            \
-	"      --by KIND          process, comm, unit or container\n"                                                  \
-	"      --state-dir DIR    where the history is (default " STORE_DEFAULT_DIR ")\n"
+	"      --state-dir DIR    where the history is (default " STORE_DEFAULT_DIR ")\n"                              \
+	"      --by KIND          process, comm, unit or container\n"
 
 void history_options_init(struct history_options *o);
 void history_options_free(struct history_options *o);
