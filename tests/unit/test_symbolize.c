@@ -2,6 +2,7 @@
 /* From an address of this very process to a frame. */
 #include <dlfcn.h>
 #include <inttypes.h>
+#include <linux/perf_event.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -294,6 +295,40 @@ static void kernel_addresses(void **state)
 	}
 }
 
+/* Parts of the kernel are in Rust. Its own symbols are made readable where those of others are. */
+static void mangled_kernel_symbol(void **state)
+{
+	struct process_event e = {.kind = EVENT_KSYMBOL};
+	struct fixture *f = *state;
+	const uint64_t start = 0xffff900000001000; /* where the kernel maps memory, but never code */
+
+	symbolize_kernel(f->symbolizer, f->profile, 0, 0x1234, f->now, false); /* what is told from here on is news */
+	e.time = clock_ns(CLOCK_MONOTONIC);
+	e.ksymbol.start = start;
+	e.ksymbol.len = 64;
+	e.ksymbol.type = PERF_RECORD_KSYMBOL_TYPE_OOL;
+	strcpy(e.ksymbol.name, "_RNvNtC6kernel4sync3foo");
+	symbolizer_apply(f->symbolizer, &e);
+	for (int window = 0; window < 2; window++) {
+		uint64_t now = clock_ns(CLOCK_MONOTONIC);
+		uint32_t user = symbolize_user(f->symbolizer, f->profile, 0, f->self, (uintptr_t)first_of_pair, f->now, false);
+		uint32_t node = symbolize_kernel(f->symbolizer, f->profile, user, start + 8, now, true);
+		const struct profile_frame *frame;
+
+		node = symbolize_kernel(f->symbolizer, f->profile, node, 0x1234, now, false);
+		profile_clear(f->profile);
+		profile_add(f->profile, profile_thread(f->profile, profile_process(f->profile, 1, 1, "x"), 1, "x"), node, 1);
+		symbolize_names(f->symbolizer, f->profile);
+		node = f->profile->nodes.v[f->profile->samples.v[0].node].parent;
+		frame = &f->profile->frames.v[f->profile->nodes.v[node].frame];
+		assert_string_equal(strings_get(f->profile->strings, frame->name), "kernel::sync::foo");
+		assert_int_equal(frame->kind, FRAME_KERNEL);
+		node = f->profile->nodes.v[node].parent;
+		frame = &f->profile->frames.v[f->profile->nodes.v[node].frame];
+		assert_string_equal(strings_get(f->profile->strings, frame->name), "first_of_pair");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (helper_is_wanted(argc, argv))
@@ -307,6 +342,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_setup_teardown(address_in_an_image, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(two_profiles, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(kernel_addresses, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(mangled_kernel_symbol, set_up, tear_down),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

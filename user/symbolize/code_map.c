@@ -94,7 +94,7 @@ static int by_order(const void *a, const void *b)
 /* Forgets the half that was told first. */
 static void drop_oldest(struct code_map *m)
 {
-	uint32_t *orders = xreallocarray(NULL, m->ranges.n + 1, sizeof(*orders)), limit;
+	uint32_t *orders = xcalloc(m->ranges.n + 1, sizeof(*orders)), limit;
 	size_t kept = 0;
 
 	for (size_t i = 0; i < m->ranges.n; i++)

@@ -7,6 +7,12 @@
  * users' files: only regular ones on a local file system, of the process's user or root, without links, are opened; what is kept is
  * bounded, per process and together. The directory and the files are held from the first sight of such code to the process's
  * end in the process table, so that names outlive it. Some hundred bytes and at most three descriptors a process.
+ *
+ * Their bytes are read in this process, and not by a helper (symbolize/helper.h) as those of programs are. A line of a map is two numbers
+ * and a name, a record of a dump is numbers at fixed places and a name; a helper could but answer with numbers and names, of any
+ * value, in a form that is to be read here with the same care. So its answers would be as foreign as the files, and it would
+ * add a process per file and drain. The two readers (perf_map.h, jitdump.h) allocate nothing and hold nothing but a line;
+ * what they tell ends in a code_map.h, whose bounds hold whatever it is told.
  */
 #ifndef SYMBOLIZE_JIT_H
 #define SYMBOLIZE_JIT_H

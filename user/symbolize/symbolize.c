@@ -488,23 +488,29 @@ static struct unnamed_frames find_unnamed(const struct symbolizer *s, const stru
 	return u;
 }
 
-/* Asks for the names that nodes will have which have not become anything yet. */
+/* Asks for the names that a node will have; `asked`: locations for which that was done. */
+static void want_node(struct symbolizer *s, struct profile *p, struct profile_node node, const struct unnamed_frames *u, bool *asked)
+{
+	if (node.frame >= u->n)
+		return;
+	if (u->v[node.frame].kernel)
+		names_want(s->names, &kernel_owner, strings_get(p->strings, p->frames.v[node.frame].name));
+	if (!u->v[node.frame].image || asked[node.location])
+		return;
+	asked[node.location] = true;
+	want_code(s, p, u->v[node.frame].image, p->locations.v[node.location]);
+}
+
+/* The same of all nodes of samples that have not become anything yet. */
 static void want_names(struct symbolizer *s, struct profile *p, const struct unnamed_frames *u)
 {
-	auto_free bool *asked = xcalloc(p->locations.n, sizeof(*asked));
+	auto_free bool *asked = xcalloc(p->locations.n, sizeof(*asked)), *seen = xcalloc(p->nodes.n, sizeof(*seen));
 
-	for (uint32_t n = 1; n < s->named.n; n++) {
-		struct profile_node node = p->nodes.v[n];
-
-		if (s->named.v[n] != UNRESOLVED || node.frame >= u->n)
-			continue;
-		if (u->v[node.frame].kernel)
-			names_want(s->names, &kernel_owner, strings_get(p->strings, p->frames.v[node.frame].name));
-		if (!u->v[node.frame].image || asked[node.location])
-			continue;
-		asked[node.location] = true;
-		want_code(s, p, u->v[node.frame].image, p->locations.v[node.location]);
-	}
+	for (size_t i = 0; i < p->samples.n; i++)
+		for (uint32_t n = p->samples.v[i].node; s->named.v[n] == UNRESOLVED && !seen[n]; n = p->nodes.v[n].parent) {
+			seen[n] = true;
+			want_node(s, p, p->nodes.v[n], u, asked);
+		}
 }
 
 static uint32_t renamed_kernel_frame(struct symbolizer *s, struct profile *p, struct profile_frame f)
