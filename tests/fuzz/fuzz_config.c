@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Any bytes as settings: accepted values are in their range and paths absolute; an error is a sentence that names a line. */
 #include "app/config.h"
+#include "symbolize/debuginfod.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (s->type == SETTING_PATH)
 			require(path && (*path == '/' || (!*path && !*s->initial)));
+		else if (s->type == SETTING_URLS)
+			require(path && (!*path || !debuginfod_check(path, NULL)));
 		else
 			require(*(const uint64_t *)at >= s->min && *(const uint64_t *)at <= s->max);
 	}

@@ -70,7 +70,7 @@ static double look_up_all(const struct image_file *f, const addresses *list, uin
 int main(int argc, char **argv)
 {
 	struct images *all = images_new();
-	struct digests *d = digests_new(all, NULL);
+	struct digests *d = digests_new(all, NULL, NULL);
 	struct rusage own, parsers;
 	addresses list = {0};
 	uint64_t start, frames;

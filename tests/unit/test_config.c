@@ -37,6 +37,7 @@ static void defaults(void **state)
 	assert_int_equal(c.history_age, 30 * 86400 * SECOND);
 	assert_int_equal(c.current_share, 5000);
 	assert_string_equal(c.current_dir, "");
+	assert_string_equal(c.debuginfod, ""); /* nobody is asked unless told so */
 	assert_int_equal(c.cpu_limit, 10000);
 	config_free(&c);
 }
@@ -54,6 +55,8 @@ static void reads_values(void **state)
 				   "history = off\n"
 				   "history_bytes = 10M\n"
 				   "history_age = 7d\n"
+				   "[symbols]\n"
+				   "debuginfod = https://a.example/x  http://b\n"
 				   "[current]\n"
 				   "min_share = 2.25%\n"
 				   "interval = 10min\n"
@@ -74,6 +77,7 @@ static void reads_values(void **state)
 	assert_string_equal(c.state_dir, "/tmp/a b#c");
 	assert_int_equal(c.history, 0);
 	assert_int_equal(c.history_bytes, 10 << 20);
+	assert_string_equal(c.debuginfod, "https://a.example/x  http://b");
 	assert_int_equal(c.history_age, 7 * 86400 * SECOND);
 	assert_int_equal(c.current_share, 22500);
 	assert_int_equal(c.current_interval, 600 * SECOND);
@@ -88,9 +92,11 @@ static void empty_is_default(void **state)
 	struct error err = {0};
 	struct config c;
 
-	assert_int_equal(parse(&c, "[sampling]\nfrequency = 11\nfrequency =\n[storage]\nstate_dir = /x\nstate_dir=\n", &err), 0);
+	assert_int_equal(parse(&c, "[sampling]\nfrequency = 11\nfrequency =\n[storage]\nstate_dir = /x\nstate_dir=\n"
+					     "[symbols]\ndebuginfod = http://h\ndebuginfod =\n", &err), 0);
 	assert_int_equal(c.frequency, 49);
 	assert_string_equal(c.state_dir, "/var/lib/profiled");
+	assert_string_equal(c.debuginfod, "");
 	config_free(&c);
 }
 
@@ -105,6 +111,7 @@ static void errors_name_file_and_line(void **state)
 		{"[sample]\n", "file:1: ", "no section [sample]"},
 		{"[sampling\n", "file:1: ", "']' is missing"},
 		{"[sampling]\nfrequency\n", "file:2: ", "key = value is wanted"},
+		{"[symbols]\n\ndebuginfod = file:///tmp\n", "file:3: ", "'file:///tmp' is no debuginfod server"},
 		{"[sampling]\nfrequency = 5x\n", "file:2: ", "a whole number is wanted"},
 		{"[sampling]\nfrequency = -5\n", "file:2: ", "a whole number is wanted"},
 		{"[sampling]\nfrequency = 0\n", "file:2: ", "out of range: 1 to 10000"},
@@ -240,7 +247,7 @@ static void sample_file(void **state)
 	for (size_t i = 0; i < settings_n; i++) {
 		const char *a = (char *)&sample + settings[i].offset, *b = (char *)&initial + settings[i].offset;
 
-		if (settings[i].type == SETTING_PATH)
+		if (settings[i].type == SETTING_PATH || settings[i].type == SETTING_URLS)
 			assert_string_equal(*(char **)a, *(char **)b);
 		else
 			assert_int_equal(*(uint64_t *)a, *(uint64_t *)b);

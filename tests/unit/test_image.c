@@ -134,7 +134,7 @@ static uint64_t symbol_value(const struct mapped *f, const char *name)
 /* With a parser process, which this program is as well. */
 static void digest(struct images *all, struct image *i, const char *root)
 {
-	struct digests *d = digests_new(all, NULL);
+	struct digests *d = digests_new(all, NULL, NULL);
 
 	assert_true(digests_start(d, i, IMAGE_DEBUG_INFO, root));
 	assert_true(digests_run(d, UINT64_MAX));

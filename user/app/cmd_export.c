@@ -32,6 +32,8 @@ static const char help[] =
 	"      --no-inline        do not expand inlined functions\n"
 	"      --static           flame graphs as still pictures, without script\n"
 	"      --resymbolize      look up names that are missing: after a debug package was installed\n"
+	"      --debuginfod[=URL...] with that: ask debuginfod servers for debug files as well;\n"
+	"                         without URL those of $DEBUGINFOD_URLS, or what profiled.conf(5) says\n"
 	VIEW_HELP
 	"  -q, --quiet            no summary\n"
 	"\n"
@@ -41,6 +43,7 @@ static const char help[] =
 struct options {
 	struct history_options history;
 	struct record_options out; /* only its output half */
+	struct debug_servers debug_servers;
 	bool resymbolize;
 };
 
@@ -48,6 +51,7 @@ static const struct option_row rows[] = {
 	HISTORY_OPTIONS(struct options, history),
 	RECORD_OUTPUT_OPTIONS(struct options, out.),
 	OPTION_FLAG(0, "resymbolize", struct options, resymbolize),
+	DEBUG_SERVERS_OPTION(struct options, debug_servers),
 };
 
 static int parse(struct options *o, int argc, char **argv)
@@ -58,6 +62,10 @@ static int parse(struct options *o, int argc, char **argv)
 	status = options_parse(rows, ARRAY_SIZE(rows), o, "export", false, argc, argv, &first);
 	if (!status)
 		status = record_options_check_output(&o->out);
+	if (!status && o->debug_servers.on && !o->resymbolize) {
+		log_error("--debuginfod asks for the names that --resymbolize looks up: give both");
+		status = EXIT_USAGE;
+	}
 	o->out.pid_roots |= o->history.has_by && o->history.by == GROUP_BY_PROCESS;
 	return status ? status : history_options_finish(&o->history, argc, argv, first);
 }
@@ -105,21 +113,29 @@ static int write_profile(const struct options *o, struct profile *read, const st
 }
 
 /* The history itself stays as it is: the daemon writes it. */
-static void resymbolize(struct profile *p, const struct store_coverage *coverage)
+static int resymbolize(const struct options *o, struct profile *p, const struct store_coverage *coverage, struct error *err)
 {
-	struct symbolizer_options names = {.all_debug_info = true};
+	struct symbolizer_options names = {.all_debug_info = true, .fetch_patience_ns = DEBUG_SERVERS_WAIT_NS};
 	struct symbolizer *s;
 	struct config c;
 	size_t n;
 
 	cache_config(&c);
+	names.debuginfod = debug_servers_open(&o->debug_servers, &c, true, err);
+	if (o->debug_servers.on && !names.debuginfod) {
+		config_free(&c);
+		return err->code;
+	}
 	names.cache = cache_open(&c, NULL);
 	s = symbolizer_new(&names);
 	n = symbolize_again(s, p, coverage->parts == coverage->windows);
+	debug_servers_tell_end(names.debuginfod, symbolizer_counts(s).awaited);
 	log_info("%zu frames that had no name have one now", n);
 	symbolizer_free(s);
+	debuginfod_close(names.debuginfod);
 	image_cache_close(names.cache);
 	config_free(&c);
+	return 0;
 }
 
 static int export_range(const struct options *o, struct store *s)
@@ -138,7 +154,7 @@ static int export_range(const struct options *o, struct store *s)
 	if (!ret && !p->samples.n && coverage.unreadable < coverage.windows && !process_filter_is_empty(&o->history.filter))
 		log_warn("no process that was asked for had samples in these windows");
 	if (!ret && o->resymbolize)
-		resymbolize(p, &coverage);
+		ret = resymbolize(o, p, &coverage, &err);
 	ret = ret ? ret : write_profile(o, p, &coverage, &err);
 	if (ret)
 		log_error("%s", err.text);
@@ -162,6 +178,7 @@ static int run_export(int argc, char **argv)
 	store_close(s);
 	history_options_free(&o.history);
 	record_options_free(&o.out);
+	buf_free(&o.debug_servers.urls);
 	return status;
 }
 

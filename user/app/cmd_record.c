@@ -27,6 +27,7 @@
 struct run {
 	struct record_options options;
 	struct image_cache *cache; /* or NULL */
+	struct debuginfod *debuginfod; /* or NULL */
 	struct collector *collector;
 	struct child child;
 	struct loop loop;
@@ -122,22 +123,31 @@ static char *title(const struct run *r)
  * One that was asked for and cannot be opened is told of; nobody needs to hear that the usual one is root's. With cache_bytes = 0 in
  * the settings there is none.
  */
-static void open_cache(struct run *r)
+static void open_cache(struct run *r, const struct config *c)
 {
 	struct error err = {0};
+
+	if (!r->options.no_cache)
+		r->cache = cache_open(c, &err);
+	if (err.code)
+		log_message(r->options.cache_dir ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "%s", err.text);
+}
+
+/* Where names come from besides the files themselves. */
+static int open_sources(struct run *r, struct error *err)
+{
+	struct error why = {0};
 	struct config c;
 
-	if (r->options.no_cache)
-		return;
 	cache_config(&c);
 	if (r->options.cache_dir) {
 		free(c.cache_dir);
 		c.cache_dir = xstrdup(r->options.cache_dir);
 	}
-	r->cache = cache_open(&c, &err);
+	open_cache(r, &c);
+	r->debuginfod = debug_servers_open(&r->options.debug_servers, &c, !r->options.no_cache, &why);
 	config_free(&c);
-	if (err.code)
-		log_message(r->options.cache_dir ? LOG_LEVEL_WARN : LOG_LEVEL_DEBUG, "%s", err.text);
+	return why.code ? error_set(err, why.code, "%s", why.text) : 0;
 }
 
 static int start(struct run *r, struct error *err)
@@ -155,11 +165,14 @@ static int start(struct run *r, struct error *err)
 		.full_names = o->full_names,
 		.all_debug_info = true,
 		.patience_ns = PARSERS_NS,
+		.fetch_patience_ns = DEBUG_SERVERS_WAIT_NS,
 	};
-	int ret;
+	int ret = open_sources(r, err);
 
-	open_cache(r);
+	if (ret)
+		return ret;
 	names.cache = r->cache;
+	names.debuginfod = r->debuginfod;
 	r->collector = collector_new(&so, &names, err);
 	if (!r->collector)
 		return err->code;
@@ -275,6 +288,7 @@ static void tell_parsers(const struct run *r)
 
 	digest_counts_print(&text, &c);
 	log_debug("names: %s", text.v);
+	debug_servers_tell_end(r->debuginfod, c.awaited);
 	if (c.died || c.overran)
 		log_warn("some names are missing: %s; -v tells of which files", text.v);
 	buf_free(&text);
@@ -381,6 +395,7 @@ static int run_record(int argc, char **argv)
 		status = 1;
 	}
 	collector_free(r.collector);
+	debuginfod_close(r.debuginfod);
 	image_cache_close(r.cache);
 	if (r.child.pid > 0)
 		wait_command(&r);

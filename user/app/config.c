@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "symbolize/debuginfod.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -36,6 +37,8 @@ const struct setting settings[] = {
 	SETTING("storage", "min_free", BYTES, min_free, "256M", 0, 1024 * GB, "left free on the file system; the oldest goes first"),
 	SETTING("storage", "cache_dir", PATH, cache_dir, "/var/cache/profiled", 1, 1, "where symbols are kept that were read already"),
 	SETTING("storage", "cache_bytes", BYTES, cache_bytes, "256M", 0, 1024 * GB, "their size; 0: every run reads all anew"),
+	SETTING("symbols", "debuginfod", URLS, debuginfod, "", 0, 1, "servers that are asked for debug files; by default none"),
+	SETTING("symbols", "debuginfod_bytes", BYTES, debuginfod_bytes, "1G", MB, 1024 * GB, "what these files may take in CACHE_DIR/debuginfod"),
 	SETTING("current", "write", BOOL, current, "yes", 0, 1, "write flame graphs of the last window"),
 	SETTING("current", "directory", PATH, current_dir, "", 0, 1, "where; by default STATE_DIR/current"),
 	SETTING("current", "interval", DURATION, current_interval, "0", 0, DAY, "at most so often; by default every window"),
@@ -131,6 +134,8 @@ static const char *wanted(enum setting_type type)
 		return "yes or no";
 	case SETTING_PATH:
 		return "an absolute path";
+	case SETTING_URLS:
+		return "http://HOST or https://HOST";
 	case SETTING_LEVEL:
 		return "error, warning, info or debug";
 	}
@@ -180,6 +185,18 @@ static int set_path(struct config *c, const struct setting *s, const char *where
 	return 0;
 }
 
+static int set_urls(struct config *c, const struct setting *s, const char *where, const char *value, struct error *err)
+{
+	char **urls = (char **)((char *)c + s->offset);
+	struct error why = {0};
+
+	if (*value && debuginfod_check(value, &why))
+		return error_set(err, -EINVAL, "%s: %s: %s", where, s->key, why.text);
+	free(*urls);
+	*urls = xstrdup(value);
+	return 0;
+}
+
 static int set(struct config *c, const struct setting *s, const char *where, const char *value, struct error *err)
 {
 	uint64_t v = 0;
@@ -189,6 +206,8 @@ static int set(struct config *c, const struct setting *s, const char *where, con
 		value = s->initial;
 	if (s->type == SETTING_PATH)
 		return set_path(c, s, where, value, err);
+	if (s->type == SETTING_URLS)
+		return set_urls(c, s, where, value, err);
 	ret = s->type == SETTING_BOOL ? parse_bool(value, &v) : s->type == SETTING_LEVEL ? parse_level(value, &v) :
 										     parse_number(s->type, value, &v);
 	if (ret == -ERANGE || (!ret && (v < s->min || v > s->max)))
@@ -209,7 +228,7 @@ void config_init(struct config *c)
 void config_free(struct config *c)
 {
 	for (size_t i = 0; i < settings_n; i++)
-		if (settings[i].type == SETTING_PATH)
+		if (settings[i].type == SETTING_PATH || settings[i].type == SETTING_URLS)
 			free(*(char **)((char *)c + settings[i].offset));
 	*c = (struct config){0};
 }

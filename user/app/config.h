@@ -25,6 +25,7 @@ enum setting_type {
 	SETTING_SHARE,	  /* millionths; written in percent: "0.5" or "0.5%" */
 	SETTING_BOOL,	  /* yes, no, true, false, on, off, 1, 0 */
 	SETTING_PATH,	  /* absolute; "" where that is the default */
+	SETTING_URLS,	  /* debuginfod servers with spaces between them, or "" */
 	SETTING_LEVEL,	  /* enum log_level: error, warning, info, debug */
 };
 
@@ -35,6 +36,8 @@ struct config {
 	uint64_t history, history_bytes, history_age, min_free, merge_10m_after, merge_1h_after;
 	char *cache_dir;
 	uint64_t cache_bytes;
+	char *debuginfod; /* "": nobody is asked */
+	uint64_t debuginfod_bytes;
 	uint64_t current, current_interval, current_share;
 	char *current_dir; /* "": below state_dir */
 	uint64_t cpu_limit, memory_limit, map_limit;

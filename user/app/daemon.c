@@ -4,6 +4,7 @@
 #include "app/cache.h"
 #include "app/collector.h"
 #include "app/current.h"
+#include "app/debug_servers.h"
 #include "app/governor.h"
 #include "app/loop.h"
 #include "app/metrics.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct collector *collector;
 	struct store *store; /* NULL: no history */
 	struct image_cache *cache; /* or NULL */
+	struct debuginfod *debuginfod; /* or NULL */
 	int lock;
 	bool stop;
 
@@ -168,12 +170,16 @@ static void measure(struct daemon *d)
 	struct metrics *m = &d->metrics;
 	struct store_status history = {0};
 	struct unwinder_usage unwinder;
+	struct digest_counts parsers = collector_parsers(d->collector);
 
 	m->cpu_ns = own_cpu_ns(d);
 	m->sampler_ns = usage.sampler_ns;
 	m->map_bytes = usage.map_bytes;
 	m->processes = usage.processes;
-	m->images_too_large = collector_parsers(d->collector).too_large;
+	m->images_too_large = parsers.too_large;
+	m->debug_fetched = parsers.fetched;
+	m->debug_not_found = parsers.not_found;
+	m->debug_failed = parsers.fetch_failed;
 	m->names_unread = names.died + names.overran + names.unanswered;
 	collector_unwind_usage(d->collector, &unwinder);
 	m->unwind = collector_unwind_stats(d->collector);
@@ -267,6 +273,7 @@ static int end_window(struct daemon *d, bool other_frequency, struct error *err)
 	metrics_add_window(&d->metrics, p);
 	save_window(d, p);
 	draw_window(d, p, now.boot);
+	debug_servers_tell(d->debuginfod);
 	measure(d);
 	write_metrics(d);
 	show_status(d, p);
@@ -392,6 +399,8 @@ static const char *needs_restart(const struct config *old, const struct config *
 	       old->map_limit != new->map_limit	     ? "map_memory" :
 	       old->cache_bytes != new->cache_bytes  ? "cache_bytes" :
 	       strcmp(old->cache_dir, new->cache_dir) ? "cache_dir" :
+	       strcmp(old->debuginfod, new->debuginfod)		? "debuginfod" :
+	       old->debuginfod_bytes != new->debuginfod_bytes	? "debuginfod_bytes" :
 							 NULL;
 }
 
@@ -446,7 +455,7 @@ static int start(struct daemon *d, struct error *err)
 	struct sampler_options so = {
 		.hz = d->config.frequency, .kernel = true, .user = true, .max_map_bytes = d->config.map_limit};
 	struct symbolizer_options names = {.patience_ns = NS_PER_SEC / 5}; /* windows end on time; the logs have room for longer */
-	struct error no_cache = {0};
+	struct error no_cache = {0}, no_servers = {0};
 	int ret;
 
 	d->lock = state_dir_open(d->config.state_dir, err);
@@ -458,6 +467,9 @@ static int start(struct daemon *d, struct error *err)
 	names.cache = d->cache = ret ? NULL : cache_open(&d->config, &no_cache);
 	if (no_cache.code)
 		log_warn("%s; symbols are read anew after each start", no_cache.text);
+	names.debuginfod = d->debuginfod = ret ? NULL : debug_servers_configured(&d->config, &no_servers);
+	if (no_servers.code)
+		log_warn("%s; no debug files are fetched", no_servers.text);
 	if (!ret && !(d->collector = collector_new(&so, &names, err)))
 		ret = err->code;
 	ret = ret ? ret : loop_add_sideband(&d->loop, collector_sideband_fd(d->collector));
@@ -540,6 +552,7 @@ int daemon_run(const struct daemon_options *o, struct config *config, struct err
 	}
 	store_close(d.store);
 	collector_free(d.collector);
+	debuginfod_close(d.debuginfod);
 	image_cache_close(d.cache);
 	loop_close(&d.loop);
 	cleanup_close(&d.lock);

@@ -18,6 +18,9 @@
 	X(samples_nameless, "samples_unsymbolized_total", "counter", 0, "Samples whose innermost frame has no name.")  \
 	X(images_too_large, "images_too_large_total", "counter", 0, "Programs and libraries of which something was not read for its size.") \
 	X(names_unread, "names_unread_total", "counter", 0, "Functions called by their mangled names, since reading those failed or was not done in time.") \
+	X(debug_fetched, "debug_files_fetched_total", "counter", 0, "Debug files that came from debuginfod servers.") \
+	X(debug_not_found, "debug_files_not_found_total", "counter", 0, "Those that no server has.")                  \
+	X(debug_failed, "debug_files_failed_total", "counter", 0, "Those that did not come: no answer, or not the file that was asked for.") \
 	X(processes, "processes", "gauge", 0, "Processes followed at present.")                                        \
 	X(cpu_ns, "cpu_seconds_total", "counter", 1000000000, "CPU time of the daemon, its helpers and its sampler.")  \
 	X(sampler_ns, "sampler_cpu_seconds_total", "counter", 1000000000, "The sampler's part of it, in the kernel.")  \

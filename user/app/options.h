@@ -26,7 +26,7 @@ typedef int option_take(void *to, const char *value, int which);
 struct option_row {
 	const char *name;
 	char letter;
-	bool has_value;
+	int has_value; /* as getopt_long()'s has_arg */
 	option_take *take;
 	size_t offset;
 	int which;
@@ -36,6 +36,7 @@ struct option_row {
 #define OPTION_TEXT(letter, name, type, member) {name, letter, true, option_text, offsetof(type, member), 0}
 #define OPTION_TAKE(letter, name, type, member, take, which) {name, letter, true, take, offsetof(type, member), which}
 #define OPTION_CALL(letter, name, type, member, take, which) {name, letter, false, take, offsetof(type, member), which}
+#define OPTION_MAY_TAKE(letter, name, type, member, take, which) {name, letter, 2, take, offsetof(type, member), which} /* --NAME[=VALUE] */
 #define OPTION_IGNORED(name, has_value) {name, 0, has_value, option_ignore, 0, 0}
 
 option_take option_set;    /* a bool: true */

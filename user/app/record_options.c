@@ -31,6 +31,8 @@ const char record_help[] =
 	"  -K, --kernel              only kernel frames\n"
 	"      --no-inline           do not expand inlined functions\n"
 	"      --full-names          keep hashes and suffixes that change with each build\n"
+	"      --debuginfod[=URL...] ask debuginfod servers for debug files that are not here; without\n"
+	"                            URL those of $DEBUGINFOD_URLS, or what profiled.conf(5) says\n"
 	"      --cache-dir DIR       where symbols are kept that were read already (default\n"
 	"                            " IMAGE_CACHE_DIR ", or what profiled.conf(5) says)\n"
 	"      --no-cache            read all anew, and keep nothing\n"
@@ -138,6 +140,7 @@ static const struct option_row rows[] = {
 	OPTION_TAKE('F', "frequency", struct record_options, hz, take_frequency, 0),
 	OPTION_TAKE('d', "duration", struct record_options, duration_ns, take_duration, 0),
 	OPTION_FLAG(0, "full-names", struct record_options, full_names),
+	DEBUG_SERVERS_OPTION(struct record_options, debug_servers),
 	OPTION_TEXT(0, "cache-dir", struct record_options, cache_dir),
 	OPTION_FLAG(0, "no-cache", struct record_options, no_cache),
 	OPTION_FLAG('v', "verbose", struct record_options, verbose),
@@ -169,4 +172,5 @@ void record_options_free(struct record_options *o)
 	vec_free(&o->pids);
 	vec_free(&o->outputs);
 	patterns_free(o->patterns);
+	buf_free(&o->debug_servers.urls);
 }

@@ -3,6 +3,7 @@
 #ifndef APP_RECORD_OPTIONS_H
 #define APP_RECORD_OPTIONS_H
 
+#include "app/debug_servers.h"
 #include "app/view_options.h"
 #include "base/mem.h"
 #include "profile/patterns.h"
@@ -22,6 +23,7 @@ struct record_options {
 	char **command; /* argv of `-- COMMAND`, NULL-terminated; NULL otherwise */
 	struct record_outputs outputs; /* "-": folded on stdout */
 	const char *per_process; /* directory, or NULL */
+	struct debug_servers debug_servers;
 	const char *cache_dir; /* NULL: as the daemon's settings say */
 	struct patterns *patterns; /* of the view; NULL: none */
 	bool threads, pid_roots, user_only, kernel_only, no_inline, full_names, no_script, no_cache, quiet, verbose, all;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define ROUNDS_MAX 4	  /* the file, its debug file, what that shares with others, split units */
+#define FETCHES_MAX 4	  /* of one image: its debug file, what that shares with others, each once more */
 #define STRIKES_KEPT 1024 /* files that are not tried again */
 
 struct strike {
@@ -21,9 +22,16 @@ struct strike {
 	struct timespec changed;
 };
 
+struct waiting {
+	struct image *image; /* with a reference */
+	char hex[DEBUGINFOD_HEX_MAX]; /* for this file */
+};
+
 struct digests {
 	struct images *images;
 	struct image_cache *cache; /* or NULL */
+	struct debuginfod *debuginfod; /* or NULL */
+	VEC(struct waiting) waiting;
 	struct digest_counts counts;
 	struct strike strikes[STRIKES_KEPT];
 	uint64_t n_strikes; /* ever; the latest are kept */
@@ -38,17 +46,20 @@ struct digests {
 	struct buf paths; /* of the request */
 	uint32_t n_paths;
 	VEC(struct image_cache_state) states; /* what was at each of them, with a cache */
+	struct buf fetched; /* of the request as well; no cache need tell of them, as they never change */
+	uint32_t n_fetched;
 	bool keep; /* the result may be kept: what it is made of will be known again */
 	unsigned round;
 	uint64_t started; /* CLOCK_MONOTONIC ns */
 };
 
-struct digests *digests_new(struct images *images, struct image_cache *cache)
+struct digests *digests_new(struct images *images, struct image_cache *cache, struct debuginfod *debuginfod)
 {
 	struct digests *d = xcalloc(1, sizeof(*d));
 
 	d->images = images;
 	d->cache = cache;
+	d->debuginfod = debuginfod;
 	return d;
 }
 
@@ -73,14 +84,13 @@ static bool is_struck(const struct digests *d, const struct image *i)
 	return false;
 }
 
-static bool has_path(const struct digests *d, const struct parse_path *p, const char *text)
+static bool has_path(const struct buf *paths, const struct parse_path *p, const char *text)
 {
 	struct parse_path other;
 
-	for (size_t at = 0; at < d->paths.n; at += sizeof(other) + other.length) {
-		memcpy(&other, d->paths.v + at, sizeof(other));
-		if (other.kind == p->kind && other.root == p->root && other.id == p->id &&
-		    !strcmp(d->paths.v + at + sizeof(other), text))
+	for (size_t at = 0; at < paths->n; at += sizeof(other) + other.length) {
+		memcpy(&other, paths->v + at, sizeof(other));
+		if (other.kind == p->kind && other.root == p->root && other.id == p->id && !strcmp(paths->v + at + sizeof(other), text))
 			return true;
 	}
 	return false;
@@ -90,7 +100,7 @@ static void add_path(struct digests *d, enum parse_kind kind, uint32_t root, uin
 {
 	struct parse_path p = {kind, root, id, strlen(path) + 1};
 
-	if (d->n_paths >= PARSE_PATHS_MAX || p.length > 4096 || has_path(d, &p, path))
+	if (d->n_paths + d->n_fetched >= PARSE_PATHS_MAX || p.length > 4096 || has_path(&d->paths, &p, path))
 		return;
 	d->n_paths++;
 	buf_add(&d->paths, &p, sizeof(p));
@@ -105,6 +115,19 @@ static void add_paths(struct digests *d, enum parse_kind kind, uint64_t id, cons
 {
 	for (uint32_t root = d->has_root ? 0 : 1; root < PARSE_ROOTS; root++)
 		add_path(d, kind, root, id, path);
+}
+
+/* A file that a server gave for this build id, if one did; it is in our root. */
+static void add_fetched(struct digests *d, enum parse_kind kind, const char *hex)
+{
+	auto_free char *path = d->debuginfod ? debuginfod_find(d->debuginfod, hex) : NULL;
+	struct parse_path p = {kind, 1, 0, path ? strlen(path) + 1 : 0};
+
+	if (!path || d->n_paths + d->n_fetched >= PARSE_PATHS_MAX || p.length > 4096 || has_path(&d->fetched, &p, path))
+		return;
+	d->n_fetched++;
+	buf_add(&d->fetched, &p, sizeof(p));
+	buf_add(&d->fetched, path, p.length);
 }
 
 /* Separate debug files as distributions lay them out (GDB manual, "Debugging Information in Separate Files"). */
@@ -188,7 +211,7 @@ static void add_split_link(struct digests *d, const struct image_link_input *l)
 static bool follow_links(struct digests *d, const struct image_file *f)
 {
 	struct image_link_input l;
-	uint32_t before = d->n_paths;
+	uint32_t before = d->n_paths + d->n_fetched;
 	bool packages = false;
 
 	for (uint32_t i = 0; image_file_link(f, i, &l); i++) {
@@ -201,9 +224,11 @@ static bool follow_links(struct digests *d, const struct image_file *f)
 				add_packages(d);
 			packages = true;
 			add_split_link(d, &l);
+		} else if (l.kind == IMAGE_LINK_ID) {
+			add_fetched(d, l.id == PARSE_ALT ? PARSE_ALT : PARSE_DEBUG, l.name);
 		}
 	}
-	return d->n_paths > before;
+	return d->n_paths + d->n_fetched > before;
 }
 
 static int start_parser(struct digests *d)
@@ -211,7 +236,7 @@ static int start_parser(struct digests *d)
 	struct parse_request r = {
 		.debug_info = d->debug_info,
 		.build_id_len = d->image->build_id_len,
-		.paths = d->n_paths,
+		.paths = d->n_paths + d->n_fetched,
 	};
 	struct buf request = {0};
 	int ret;
@@ -220,6 +245,8 @@ static int start_parser(struct digests *d)
 	buf_add(&request, &r, sizeof(r));
 	if (d->paths.n)
 		buf_add(&request, d->paths.v, d->paths.n);
+	if (d->fetched.n)
+		buf_add(&request, d->fetched.v, d->fetched.n);
 	ret = parser_start(&d->parser, d->file, d->roots, &request);
 	buf_free(&request);
 	d->round++;
@@ -236,13 +263,39 @@ static void close_all(struct digests *d)
 	if (d->file >= 0)
 		close(d->file);
 	buf_free(&d->paths);
+	buf_free(&d->fetched);
 	vec_free(&d->states);
+}
+
+/* Asks servers for a file that no parser of the image was given. It is digested again when that came. */
+static bool await_file(struct digests *d)
+{
+	struct image *i = d->image;
+	struct image_link_input l;
+
+	if (!d->debuginfod || d->level != IMAGE_DEBUG_INFO || !d->parsed.bytes || d->file < 0 || i->fetches >= FETCHES_MAX)
+		return false;
+	for (uint32_t n = 0; image_file_link(&d->parsed.file, n, &l); n++) {
+		auto_free char *path = l.kind == IMAGE_LINK_ID ? debuginfod_find(d->debuginfod, l.name) : NULL;
+
+		if (l.kind != IMAGE_LINK_ID || path || !debuginfod_want(d->debuginfod, l.name))
+			continue;
+		struct waiting *w = vec_push(&d->waiting);
+		w->image = i;
+		memcpy(w->hex, l.name, strlen(l.name) + 1); /* it is one: it was taken */
+		image_ref(i);
+		i->awaits = true;
+		i->fetches++;
+		return true;
+	}
+	return false;
 }
 
 /* The image has its names, or none. */
 static void finish(struct digests *d)
 {
 	struct image *i = d->image;
+	enum image_level level = d->level;
 
 	/* Asked when all is read: rewritten in place before or meanwhile, these are the symbols of other code. */
 	if (d->parsed.bytes && d->file >= 0 && !image_is_unchanged(i, d->file)) {
@@ -253,7 +306,9 @@ static void finish(struct digests *d)
 	if (d->parsed.bytes && d->keep && !d->parsed.too_large) /* which every run tells of */
 		image_cache_store(d->cache, i, d->level, &(struct image_cache_sources){&d->paths, d->states.v, d->n_paths}, &d->parsed);
 	d->counts.too_large += d->parsed.bytes && d->parsed.too_large;
-	images_set_parsed(d->images, i, d->level, d->parsed.bytes ? &d->parsed : NULL);
+	if (await_file(d))
+		level = IMAGE_SYMBOLS; /* not all yet */
+	images_set_parsed(d->images, i, level, d->parsed.bytes ? &d->parsed : NULL);
 	d->parsed = (struct parser_result){0};
 	d->counts.nanoseconds += clock_ns(CLOCK_MONOTONIC) - d->started;
 	close_all(d);
@@ -261,10 +316,32 @@ static void finish(struct digests *d)
 	images_release(d->images, i);
 }
 
+/* Was something fetched since that the parsers lacked? */
+static bool is_outdone(struct digests *d, const struct image_file *f)
+{
+	struct image_link_input l;
+
+	for (uint32_t i = 0; d->debuginfod && image_file_link(f, i, &l); i++) {
+		auto_free char *path = l.kind == IMAGE_LINK_ID ? debuginfod_find(d->debuginfod, l.name) : NULL;
+
+		if (path)
+			return true;
+	}
+	return false;
+}
+
 static bool take_cached(struct digests *d)
 {
-	if (!d->cache || !d->image->segments.n || !image_cache_find(d->cache, d->image, d->roots, &d->level, &d->parsed))
+	enum image_level level = d->level;
+
+	if (!d->cache || !d->image->segments.n || !image_cache_find(d->cache, d->image, d->roots, &level, &d->parsed))
 		return false;
+	if (is_outdone(d, &d->parsed.file)) {
+		munmap(d->parsed.bytes, d->parsed.size);
+		d->parsed = (struct parser_result){0};
+		return false;
+	}
+	d->level = level;
 	d->keep = false;
 	return true;
 }
@@ -278,7 +355,7 @@ bool digests_start(struct digests *d, struct image *i, enum image_level level, c
 	d->level = level;
 	d->debug_info = level == IMAGE_DEBUG_INFO;
 	d->round = 0;
-	d->n_paths = 0;
+	d->n_paths = d->n_fetched = 0;
 	d->keep = d->cache && image_cache_may_keep(i);
 	d->started = clock_ns(CLOCK_MONOTONIC);
 	d->counts.images++;
@@ -357,16 +434,54 @@ void digests_free(struct digests *d)
 {
 	if (!d)
 		return;
+	d->debuginfod = NULL;
 	if (d->image) {
 		helper_stop(&d->parser);
 		finish(d);
 	}
+	for (size_t i = 0; i < d->waiting.n; i++)
+		images_release(d->images, d->waiting.v[i].image);
+	vec_free(&d->waiting);
 	free(d);
+}
+
+/* The file came, and the image is to be digested again (true), or it will not come. */
+static bool take_waiting(struct digests *d, size_t n)
+{
+	struct waiting w = d->waiting.v[n];
+	auto_free char *path = debuginfod_find(d->debuginfod, w.hex);
+
+	d->waiting.v[n] = d->waiting.v[--d->waiting.n];
+	w.image->awaits = false;
+	if (!path && w.image->level == IMAGE_SYMBOLS) /* else its symbols were dropped meanwhile, and are read anew */
+		images_set_parsed(d->images, w.image, IMAGE_DEBUG_INFO, NULL);
+	images_release(d->images, w.image);
+	return path;
+}
+
+bool digests_fetch(struct digests *d, uint64_t until)
+{
+	bool more = true, any = false;
+
+	while (d->waiting.n && more && !any) {
+		more = debuginfod_run(d->debuginfod, until);
+		for (size_t i = d->waiting.n; i--;)
+			if (!debuginfod_is_coming(d->debuginfod, d->waiting.v[i].hex))
+				any |= take_waiting(d, i);
+	}
+	return any;
 }
 
 struct digest_counts digests_counts(const struct digests *d)
 {
 	struct digest_counts c = d->counts;
+	struct debuginfod_counts fetches = d->debuginfod ? debuginfod_counts(d->debuginfod) : (struct debuginfod_counts){0};
+
+	c.fetched = fetches.fetched;
+	c.not_found = fetches.not_found;
+	c.fetch_failed = fetches.failed;
+	c.not_asked = fetches.unasked;
+	c.awaited = d->waiting.n;
 
 	c.slow = images_slow(d->images);
 	c.damaged = d->cache ? image_cache_refused(d->cache) : 0;

@@ -6,6 +6,7 @@
 #ifndef SYMBOLIZE_DIGEST_H
 #define SYMBOLIZE_DIGEST_H
 
+#include "symbolize/debuginfod.h"
 #include "symbolize/image.h"
 #include "symbolize/image_cache.h"
 
@@ -22,7 +23,12 @@
 	X(changed, "changed")	  /* files that did while they were read */                                            \
 	X(slow, "slow-mappings")  /* of files on file systems that may not answer, which are not opened */                   \
 	X(damaged, "damaged-entries") /* of the cache */                                                              \
-	X(not_started, "not-started") /* parsers, for want of descriptors or processes */
+	X(not_started, "not-started") /* parsers, for want of descriptors or processes */                              \
+	X(fetched, "fetched")	  /* debug files, from servers */                                                      \
+	X(not_found, "not-found") /* that no server has */                                                             \
+	X(fetch_failed, "fetch-failed") /* no answer, or not the file */                                               \
+	X(not_asked, "not-asked") /* for, as they are known to be missing, or no server answers */                     \
+	X(awaited, "awaited")	  /* images whose debug file is on its way, now */
 
 struct digest_counts {
 #define X(name, text) uint64_t name;
@@ -36,8 +42,8 @@ void digest_counts_print(struct buf *out, const struct digest_counts *c);
 
 struct digests; /* opaque */
 
-/* `cache`: where results are kept, which must outlive this; or NULL. */
-struct digests *digests_new(struct images *images, struct image_cache *cache);
+/* `cache`: where results are kept; `debuginfod`: who is asked for debug files. Both must outlive this, or are NULL. */
+struct digests *digests_new(struct images *images, struct image_cache *cache, struct debuginfod *debuginfod);
 void digests_free(struct digests *d); /* NULL is fine; ends a parser that runs */
 
 /*
@@ -47,6 +53,11 @@ void digests_free(struct digests *d); /* NULL is fine; ends a parser that runs *
 bool digests_start(struct digests *d, struct image *i, enum image_level level, const char *root);
 /* Goes on until nothing is being digested (true) or `until` (CLOCK_MONOTONIC ns). */
 bool digests_run(struct digests *d, uint64_t until);
+/*
+ * Goes on with fetching until an image that awaits a debug file can be digested again (true: more than one may), none awaits any, or
+ * `until`; see debuginfod_run().
+ */
+bool digests_fetch(struct digests *d, uint64_t until);
 struct digest_counts digests_counts(const struct digests *d);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/respawn.h"
+#include "symbolize/fetch.h"
 #include "symbolize/namer.h"
 #include "symbolize/parse.h"
 
@@ -25,6 +26,7 @@ static const struct {
 } jobs[] = {
 	{PARSE_ARGUMENT, parse_main},
 	{NAMER_ARGUMENT, namer_main},
+	{FETCH_ARGUMENT, fetch_main},
 };
 
 int helper_start(struct helper *h, const char *argument, const struct buf *request, const int *more, size_t n_more, uint64_t patience)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A helper: this program, run again by itself for one job on foreign bytes. It is given a request, enters the sandbox
- * (symbolize/sandbox.h) before it looks at anything foreign, writes a result and ends. This is the side that starts it, waits for it
+ * (symbolize/sandbox.h, or one of its own) before it looks at anything foreign, writes a result and ends. This is the side that starts it, waits for it
  * with a deadline and maps what it wrote: whatever becomes of the helper, the caller neither blocks nor is harmed.
  */
 #ifndef SYMBOLIZE_HELPER_H

@@ -38,6 +38,8 @@ struct image {
 	uint32_t raw_frame; /* stands for its code in the profile `raw_serial` until it is named */
 	uint64_t raw_serial, met; /* met: when it was last seen, see symbolize.c */
 	uint64_t hits; /* frames seen in it */
+	bool awaits;	/* a debug file that is being fetched: not to be digested meanwhile */
+	unsigned fetches; /* that were asked for */
 	enum image_level level;
 	struct parser_result parsed; /* `bytes` is NULL: no names */
 	struct frame_cache frames;

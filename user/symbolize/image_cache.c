@@ -98,7 +98,7 @@ bool image_cache_may_keep(const struct image *i)
 	return i->id.st_nlink && is_settled(&i->id); /* nobody will map again what was deleted */
 }
 
-static int open_dir(const char *dir, struct error *err)
+int image_cache_open_dir(const char *dir, struct error *err)
 {
 	struct stat st;
 	int fd;
@@ -131,7 +131,7 @@ struct image_cache *image_cache_open(const char *dir, uint64_t bytes, struct err
 		error_set(err, -errno, "cannot use the cache %s: %s", dir, strerror(errno));
 		return NULL;
 	}
-	fd = open_dir(dir, err);
+	fd = image_cache_open_dir(dir, err);
 	if (fd < 0)
 		return NULL;
 	c = xcalloc(1, sizeof(*c));

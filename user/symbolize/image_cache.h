@@ -32,6 +32,8 @@ struct image_cache; /* opaque */
  */
 struct image_cache *image_cache_open(const char *dir, uint64_t bytes, struct error *err);
 void image_cache_close(struct image_cache *c); /* NULL is fine */
+/* Such a directory itself, for what else is kept: a descriptor, or a negative errno with the sentence in `err`. */
+int image_cache_open_dir(const char *dir, struct error *err);
 
 /* What a file is known by. All zeros: there was none. */
 struct image_cache_state {

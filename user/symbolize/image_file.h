@@ -54,6 +54,7 @@ enum image_link_kind {
 	IMAGE_LINK_DEBUG, /* .gnu_debuglink: a base name */
 	IMAGE_LINK_ALT,	  /* .gnu_debugaltlink: a path, also relative to the file that names it */
 	IMAGE_LINK_SPLIT, /* a .dwo: a path, also relative to `directory` */
+	IMAGE_LINK_ID,	  /* a build id in hexadecimal, of a debug file or, `id`, one of another kind (enum parse_kind) */
 };
 
 struct image_link {

@@ -158,6 +158,17 @@ static void want(struct parse *p, enum image_link_kind kind, const char *directo
 		*vec_push(&p->links) = (struct image_link_input){kind, name, directory, id};
 }
 
+/* Who knows no more of a file than its build id can have it from a server. */
+static void want_id(struct parse *p, enum parse_kind kind, const uint8_t *id, size_t n)
+{
+	struct buf hex = {0};
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&hex, "%02x", id[i]);
+	if (n)
+		want(p, IMAGE_LINK_ID, NULL, hex.v, kind); /* the text is kept until the process ends */
+}
+
 static void find_debug_file(struct parse *p)
 {
 	uint32_t crc = 0;
@@ -195,6 +206,7 @@ static const struct elf *find_alt(struct parse *p, const struct elf *elf)
 			return &f->copy.elf;
 	}
 	want(p, IMAGE_LINK_ALT, NULL, (const char *)b.v, 0);
+	want_id(p, PARSE_ALT, b.v + name, b.n - name <= sizeof(id) ? b.n - name : 0);
 	return NULL;
 }
 
@@ -283,6 +295,8 @@ static int parse_files(struct parse *p, struct buf *out)
 	if (p->request.debug_info) {
 		read_debug_info(p, &debug);
 		in.debug = debug.strings ? &debug : NULL;
+		if (!in.debug && !p->debug)
+			want_id(p, PARSE_DEBUG, p->request.build_id, p->request.build_id_len);
 	}
 	in.links = p->links.v;
 	in.n_links = p->links.n;

@@ -45,8 +45,7 @@ static int set_limits(const struct sandbox_limits *l)
 	return ret;
 }
 
-/* Root becomes nobody; who is another user already cannot change that and has capabilities to lose at most. */
-static int drop_rights(void)
+int sandbox_drop_rights(void)
 {
 	struct __user_cap_header_struct head = {_LINUX_CAPABILITY_VERSION_3, 0};
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
@@ -110,6 +109,6 @@ int sandbox_enter(const struct sandbox_limits *limits)
 {
 	int ret = set_limits(limits);
 
-	ret = ret ? ret : drop_rights();
+	ret = ret ? ret : sandbox_drop_rights();
 	return ret ? ret : filter_calls();
 }

@@ -18,5 +18,10 @@ struct sandbox_limits {
  * process must end without reading anything. Descriptors are the caller's affair: what is open stays usable.
  */
 int sandbox_enter(const struct sandbox_limits *limits);
+/*
+ * The part of it that every helper begins with: root becomes nobody; who is another user already cannot change that and has capabilities
+ * to lose at most. 0 or a negative errno.
+ */
+int sandbox_drop_rights(void);
 
 #endif

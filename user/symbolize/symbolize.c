@@ -56,7 +56,7 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 
 	s->options = *o;
 	s->images = images_new();
-	s->digests = digests_new(s->images, o->cache);
+	s->digests = digests_new(s->images, o->cache, o->debuginfod);
 	s->turn = 1;
 	s->jits = jits_new();
 	s->names = names_new(o->full_names);
@@ -371,7 +371,7 @@ static bool start_next(struct symbolizer *s, bool only_hot)
 	for (size_t i = 0; i < s->met.n; i++) {
 		struct met *m = &s->met.v[i];
 
-		if (m->image->level < wanted_level(s, m->image) && (!only_hot || m->image->hits >= HOT_HITS) &&
+		if (!m->image->awaits && m->image->level < wanted_level(s, m->image) && (!only_hot || m->image->hits >= HOT_HITS) &&
 		    (!next || m->image->hits > next->image->hits))
 			next = m;
 	}
@@ -384,6 +384,7 @@ static bool start_next(struct symbolizer *s, bool only_hot)
 /* Goes on until `until`. True: all is done. */
 static bool digest(struct symbolizer *s, uint64_t until, bool only_hot)
 {
+	digests_fetch(s->digests, 0);
 	do {
 		if (!digests_run(s->digests, until))
 			return false;
@@ -573,13 +574,18 @@ static void name_samples(struct symbolizer *s, struct profile *p, uint64_t until
 
 void symbolize_names(struct symbolizer *s, struct profile *p)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), patience = s->options.patience_ns;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), patience = s->options.patience_ns, until = now + patience;
 
 	if (!s->met.n && !s->kernel_mangled)
 		return;
 	if (!digest(s, now + patience - patience / NAMERS_SHARE, false))
 		log_debug("some names are missing: their parsers were not waited for");
-	name_samples(s, p, now + patience);
+	if (s->options.fetch_patience_ns) {
+		while (digests_fetch(s->digests, now + s->options.fetch_patience_ns))
+			digest(s, clock_ns(CLOCK_MONOTONIC) + patience, false);
+		until = clock_ns(CLOCK_MONOTONIC) + patience; /* names that came late are read as well */
+	}
+	name_samples(s, p, until);
 	forget_met(s);
 	s->turn++;
 }
@@ -606,15 +612,31 @@ static struct file_id read_build_id(const char *hex)
 	return id;
 }
 
-/* The image of the profile, read in all. */
-static struct image *find_again(struct symbolizer *s, const struct profile *p, const struct profile_image *from)
+static void read_again(struct symbolizer *s, struct image *i)
 {
-	struct file_id id = read_build_id(strings_get(p->strings, from->build_id));
-	struct image *i = images_find(s->images, strings_get(p->strings, from->path), &id);
-
-	if (i && i->level < IMAGE_DEBUG_INFO && digests_start(s->digests, i, IMAGE_DEBUG_INFO, NULL))
+	if (i && !i->awaits && i->level < IMAGE_DEBUG_INFO && digests_start(s->digests, i, IMAGE_DEBUG_INFO, NULL))
 		digests_run(s->digests, UINT64_MAX);
-	return i;
+}
+
+/* The images of the profile in which something has no name, read in all; the others are NULL. */
+static void find_again(struct symbolizer *s, const struct profile *p, struct image **images)
+{
+	uint64_t fetch_until = clock_ns(CLOCK_MONOTONIC) + s->options.fetch_patience_ns;
+	auto_free bool *asked = xcalloc(p->images.n, sizeof(*asked));
+
+	for (uint32_t n = 1; n < p->nodes.n; n++) {
+		uint32_t i = p->locations.v[p->nodes.v[n].location].image;
+
+		if (asked[i] || !is_nameless(p, &p->nodes.v[n]))
+			continue;
+		asked[i] = true;
+		struct file_id id = read_build_id(strings_get(p->strings, p->images.v[i].build_id));
+		images[i] = images_find(s->images, strings_get(p->strings, p->images.v[i].path), &id);
+		read_again(s, images[i]);
+	}
+	while (digests_fetch(s->digests, fetch_until))
+		for (size_t i = 0; i < p->images.n; i++)
+			read_again(s, images[i]);
 }
 
 /* The frames that a nameless node has by now; 0: its function has none. */
@@ -645,17 +667,12 @@ static uint32_t name_again(struct symbolizer *s, struct profile *p, uint32_t par
 static struct image **find_all_again(struct symbolizer *s, struct profile *p)
 {
 	struct image **images = xcalloc(p->images.n, sizeof(*images));
-	auto_free bool *asked = xcalloc(p->images.n, sizeof(*asked));
 
+	find_again(s, p, images);
 	for (uint32_t n = 1; n < p->nodes.n; n++) {
 		struct profile_location where = p->locations.v[p->nodes.v[n].location];
 
-		if (!is_nameless(p, &p->nodes.v[n]))
-			continue;
-		if (!asked[where.image])
-			images[where.image] = find_again(s, p, &p->images.v[where.image]);
-		asked[where.image] = true;
-		if (images[where.image])
+		if (is_nameless(p, &p->nodes.v[n]) && images[where.image])
 			want_code(s, p, images[where.image], where);
 	}
 	return images;

@@ -20,6 +20,8 @@ struct symbolizer_options {
 	bool all_debug_info; /* inlined functions and lines of everything that was sampled, not only of what is sampled often */
 	uint64_t patience_ns; /* how long symbolize_names() may wait for parsers and namers */
 	struct image_cache *cache; /* what was parsed before, which must outlive the symbolizer; or NULL */
+	struct debuginfod *debuginfod; /* who is asked for debug files, likewise; or NULL */
+	uint64_t fetch_patience_ns; /* how long symbolize_names() and symbolize_again() may wait for these */
 };
 
 struct symbolizer *symbolizer_new(const struct symbolizer_options *o);
