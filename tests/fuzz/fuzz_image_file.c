@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Any bytes behind the header of an image file: whoever wrote it, looking up in it is harmless and ends. */
+/*
+ * Any bytes behind the header of an image file: whoever wrote it, looking up in it is harmless and ends, and a table that is taken
+ * from it keeps its promises.
+ */
 #include "base/buf.h"
 #include "symbolize/image_file.h"
 
@@ -20,6 +23,28 @@ static void find(const struct image_file *f, uint64_t vaddr)
 			abort();
 	if (image_file_function(f, vaddr, &begin) && begin > vaddr)
 		abort();
+}
+
+/* A table that is handed out can be searched everywhere: each span has a rule, and they are all of their part. */
+static void walk_table(const struct image_file *f)
+{
+	struct unwind_table t;
+
+	if (image_file_unwind(f, &t))
+		return;
+	for (size_t i = 0; i < t.parts.n; i++) {
+		struct unwind_span span = {.end = t.parts.v[i].start};
+		uint64_t at = span.end;
+
+		while (unwind_part_next(&t.parts.v[i], &span)) {
+			if (span.start != at || span.end <= at || span.rule != unwind_table_find(&t.parts.v[i], at))
+				abort();
+			at = span.end;
+		}
+		if (at != t.parts.v[i].end || unwind_table_part(&t, at - 1) != &t.parts.v[i])
+			abort();
+	}
+	vec_free(&t.parts);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -51,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (uint32_t i = 0; i < 8 && image_file_link(&f, i, &link); i++)
 			if (strlen(link.name) > size || strlen(link.directory) > size)
 				abort();
+		walk_table(&f);
 	}
 	free(copy);
 	return 0;

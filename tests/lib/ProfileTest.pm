@@ -101,21 +101,11 @@ sub stop_command {
 	return $?;
 }
 
-# What a parser process makes of a file, with debug information (user/symbolize/parse.h): the bytes of an image file, or undef.
+# What a parser process makes of a file (user/symbolize/parse.h): the bytes of an image file, or undef. `what`: unwind, names, debug.
 sub parse_image {
-	my ($file) = @_;
-	my $dir = scratch();
-	spew("$dir/request", pack('L<L<a20L<', 1, 0, '', 0));
-	my $pid = fork() // die "fork: $!";
-	if (!$pid) {
-		POSIX::close($_) for 0 .. 5;
-		# In the order of the descriptors: request, result, nothing, file, two roots.
-		POSIX::open(@$_) for ["$dir/request", POSIX::O_RDONLY()], ["$dir/image", POSIX::O_WRONLY() | POSIX::O_CREAT(), 0600],
-			['/dev/null', POSIX::O_RDWR()], [$file, POSIX::O_RDONLY()], ['/', POSIX::O_RDONLY()], ['/', POSIX::O_RDONLY()];
-		exec { profile_path() } profile_path(), '--parse-image' or POSIX::_exit(127);
-	}
-	waitpid($pid, 0);
-	return $? ? undef : slurp("$dir/image");
+	my ($file, $what) = @_;
+	my $r = run_command(($ENV{BUILD} // 'build') . '/oracle/parse_image', $file, $what);
+	return $r->{status} ? undef : $r->{out};
 }
 
 # Waits for a command to end by itself: its exit status, or 128 + signal.

@@ -70,7 +70,8 @@ static double look_up_all(const struct image_file *f, const addresses *list, uin
 int main(int argc, char **argv)
 {
 	struct images *all = images_new();
-	struct digests *d = digests_new(all, NULL, NULL);
+	struct parsers *server = parsers_new();
+	struct digests *d = digests_new(all, server, NULL, NULL);
 	struct rusage own, parsers;
 	addresses list = {0};
 	uint64_t start, frames;
@@ -105,6 +106,7 @@ int main(int argc, char **argv)
 		print_frames(&i->parsed.file, list.v[n]);
 	images_release(all, i);
 	digests_free(d);
+	parsers_free(server);
 	images_free(all);
 	return 0;
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# The cache of image files: what one run read, the next need not; names are the same with it and without, whatever became of the
-# files, of the cache, and of those who would like to choose other people's names.
+# The cache of image files: what one run read, the next need not; names and stacks are the same with it and without, whatever became of
+# the files, of the cache, and of those who would like to choose other people's names.
 use strict;
 use warnings;
 use lib 'tests/lib';
@@ -28,14 +28,29 @@ sub make_program {
 	return "$dir/$name";
 }
 
-# { lines, names: the counts that -v tells }
+# { lines, names and tables: the counts that -v tells }
+sub counted {
+	my ($r) = @_;
+	my %counts = map { $_ => { ($r->{err} =~ /^profile: $_: (.*)/m ? $1 : '') =~ /([\w-]+)=(\d+)/g } } 'names', 'tables';
+	return { lines => [folded($r->{out})], err => $r->{err}, %counts };
+}
+
 sub profile_of {
 	my ($what, @command) = @_;
 	my @options = ref $command[0] ? @{ shift @command } : ('--cache-dir', $cache);
 	my $r = run_command($profile, '-v', '-f', '-F', 499, @options, '--', @command);
 	is($r->{status}, 0, "$what: exit status") or diag($r->{err});
-	my ($counts) = $r->{err} =~ /^profile: names: (.*)/m;
-	return { lines => [folded($r->{out})], names => { ($counts // '') =~ /([\w-]+)=(\d+)/g }, err => $r->{err} };
+	return counted($r);
+}
+
+# Of a process that runs already: no tables but its own are asked for.
+sub profile_running {
+	my ($what, $program, @options) = @_;
+	my $pid = start_command($program);
+	my $r = run_command($profile, '-v', '-f', '-F', 499, '-d', 0.5, @options ? @options : ('--cache-dir', $cache), '-p', $pid);
+	stop_command($pid);
+	is($r->{status}, 0, "$what: exit status") or diag($r->{err});
+	return counted($r);
 }
 
 sub share { my ($pattern, $r) = @_; return count_matching($pattern, @{ $r->{lines} }) / (total(@{ $r->{lines} }) || 1) }
@@ -120,12 +135,28 @@ SKIP: {
 		is($r->{names}{parsers}, 0, 'with a package: from the cache') if $_ == 2;
 	}
 }
+# Nothing but its unwind rules leads through the stacks of this program.
+my $bare = make_program('bare', '-fomit-frame-pointer');
+settle($bare);
 {
-	# Whatever an entry becomes, names are right, and it is made anew.
+	my $first = profile_running('first run with rules', $bare);
+	has_names('first run with rules', $first);
+	is($first->{tables}{parsers}, 1, 'first run: its table is made');
+	my $second = profile_running('second run with rules', $bare);
+	has_names('second run with rules', $second);
+	is($second->{tables}{parsers}, 0, 'second run: no parser was started for it');
+	is($second->{tables}{cached}, 1, 'second run: it is from the cache');
+	my $none = profile_running('rules, without', $bare, '--no-cache');
+	has_names('rules, without', $none);
+	is($none->{tables}{parsers}, 1, '--no-cache: it is made');
+}
+# Whatever an entry becomes, names and stacks are right, and it is made anew.
+for my $kind ('names', 'tables') {
 	build('rm', '-rf', $cache);
-	profile_of('anew', $program, 1);
-	my ($entry, @more) = grep { $_ =~ build_id($program) } entries();
-	ok($entry && !@more, 'the entry is named by the build id') or BAIL_OUT('no entry');
+	profile_running('anew', $bare);
+	my $suffix = $kind eq 'names' ? '.names' : '.unwind';
+	my ($entry, @more) = grep { /\Q$suffix\E$/ && $_ =~ build_id($bare) } entries();
+	ok($entry && !@more, "$kind: the entry is named by the build id") or BAIL_OUT('no entry');
 	my $bytes = slurp($entry);
 	my %damage = (
 		'a byte is another' => sub { substr(my $b = $bytes, length($bytes) / 2, 1) ^= "\x01"; spew($entry, $b) },
@@ -137,12 +168,13 @@ SKIP: {
 	);
 	for my $what (sort keys %damage) {
 		$damage{$what}->();
-		my $r = profile_of($what, $program, 1);
-		has_names($what, $r);
-		cmp_ok($r->{names}{'damaged-entries'} // 0, '>', 0, "$what: it is told");
-		$r = profile_of("after $what", $program, 1);
-		is($r->{names}{parsers}, 0, "after $what: it was made anew");
-		is($r->{names}{'damaged-entries'} // 0, 0, "after $what: nothing is wrong with it");
+		my $r = profile_running("$kind: $what", $bare);
+		has_names("$kind: $what", $r);
+		cmp_ok($r->{names}{'damaged-entries'} // 0, '>', 0, "$kind: $what: it is told");
+		cmp_ok($r->{$kind}{parsers}, '>', 0, "$kind: $what: it is parsed");
+		$r = profile_running("$kind: after $what", $bare);
+		is($r->{$kind}{parsers}, 0, "$kind: after $what: it was made anew");
+		is($r->{names}{'damaged-entries'} // 0, 0, "$kind: after $what: nothing is wrong with it");
 	}
 }
 {
@@ -156,7 +188,7 @@ SKIP: {
 		cmp_ok(share(qr/;main;work;forge_(seventy|thirty)$/, $r), '>', 0.9, 'a forged build id: its own names');
 		has_names('who has that build id', profile_of('who has that build id', $program, 1));
 	}
-	my @both = grep { $_ =~ build_id($program) } entries();
+	my @both = grep { /\.names$/ && $_ =~ build_id($program) } entries();
 	is(scalar(grep { /-65534-/ } @both), 1, 'a forged build id: an entry of its owner');
 	cmp_ok(scalar(grep { /-0-/ } @both), '>', 0, 'and one of root');
 }
@@ -170,7 +202,7 @@ SKIP: {
 		unlike(slurp("$dir/err.$_"), qr/damaged/, 'at a time: nothing half written was read');
 	}
 	is(scalar(grep { -f } glob("$cache/.new-*")), 0, 'at a time: nothing is left over');
-	is(profile_of('after them', $program, 1)->{names}{parsers}, 0, 'after them: from the cache');
+	is(profile_running('after them', $program)->{names}{parsers}, 0, 'after them: from the cache');
 }
 {
 	# A daemon beside runs, with the same cache, and a limit.

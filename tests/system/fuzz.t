@@ -50,9 +50,9 @@ sub make_debug_info_seeds {
 sub make_image_file_seeds {
 	my ($seeds) = @_;
 	make_debug_info_seeds($dir);
-	for my $file ('_gdwarf_5', '_gdwarf_4') {
-		my $image = parse_image("$dir/$file");
-		ok(defined $image && length($image) > 200, 'a seed for image files') && spew("$seeds/$file", $image);
+	for my $seed (['_gdwarf_5', 'debug'], ['_gdwarf_4', 'debug'], ['_gdwarf_5', 'unwind']) {
+		my $image = parse_image("$dir/$seed->[0]", $seed->[1]);
+		ok(defined $image && length($image) > 200, 'a seed for image files') && spew("$seeds/$seed->[0].$seed->[1]", $image);
 	}
 }
 

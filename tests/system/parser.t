@@ -7,6 +7,7 @@ use warnings;
 use lib 'tests/lib';
 use ProfileTest;
 use Compress::Zlib;
+use POSIX ();
 use Test::More;
 use Time::HiRes qw(time);
 
@@ -148,6 +149,42 @@ sub named { my (@lines) = @_; return count_matching(qr/;main;work;leaf_(?:sevent
 	my ($r, @lines) = attacked('a name that grows', "$dir/names");
 	my ($longest) = sort { $b <=> $a } map { length($_->[0]) } @lines;
 	cmp_ok($longest, '<', 20000, 'a name that grows: it is cut');
+}
+# The section's bytes written over, so that they are where the program headers say they are as well.
+sub spoil {
+	my ($file, $name, $bytes) = @_;
+	my ($offset, $size) = map { hex } run_command('readelf', '-SW', $file)->{out} =~ /\Q$name\E\s+\w+\s+\w+\s+(\w+)\s+(\w+)/ or die "no $name";
+	open(my $out, '+<:raw', $file) or die;
+	seek($out, $offset, 0);
+	print $out substr($bytes x ($size / length($bytes) + 1), 0, $size);
+	close($out);
+}
+{
+	# Call frame information that is none, or without end, or of other text.
+	my $file = make_program('noise');
+	srand(1);
+	spoil($file, '.eh_frame', join('', map { chr(rand(256)) } 1 .. 1 << 16));
+	attacked('call frame information that is noise', $file);
+	$file = make_program('endless');
+	section($file, '.debug_frame', pack('L<L<CZ1CcC', 12, 0xffffffff, 1, '', 1, -8, 16) . "\0" . (pack('L<L<Q<Q<', 0xfffff0, 0, 0, 1 << 40) . "\x0a" x (1 << 20)) x 16);
+	attacked('call frame information without end', $file);
+}
+{
+	# Somebody ends the parsers, and what they are forked by, as the kernel does when memory is short: that costs names and no sample.
+	my $victim = start_command(program('split'));
+	my $pid = start_command({ out => "$dir/out", err => "$dir/err" }, $profile, '-v', '-f', '-F', 499, '-d', 2, '--no-cache', '-p', $victim);
+	my $killed = 0;
+	while (waitpid($pid, POSIX::WNOHANG()) == 0) {
+		for my $stat (glob('/proc/[0-9]*/stat')) {
+			$killed += kill('KILL', $1) if (slurp($stat) // '') =~ /^(\d+) \(profile-parser\) [^Z] $pid /;
+		}
+	}
+	is($?, 0, 'parsers that are killed: exit status') or diag(slurp("$dir/err"));
+	stop_command($victim);
+	cmp_ok($killed, '>', 0, 'parsers that are killed: they were');
+	my $a = accounting(slurp("$dir/err"));
+	ok($a && $a->{exact}, 'parsers that are killed: the accounting adds up');
+	is(total(folded(slurp("$dir/out"))), $a->{recorded}, 'parsers that are killed: no sample is lost');
 }
 {
 	# A library of another user that says to be libc: both have their own names.

@@ -134,13 +134,15 @@ static uint64_t symbol_value(const struct mapped *f, const char *name)
 /* With a parser process, which this program is as well. */
 static void digest(struct images *all, struct image *i, const char *root)
 {
-	struct digests *d = digests_new(all, NULL, NULL);
+	struct parsers *parsers = parsers_new();
+	struct digests *d = digests_new(all, parsers, NULL, NULL);
 
 	assert_true(digests_start(d, i, IMAGE_DEBUG_INFO, root));
 	assert_true(digests_run(d, UINT64_MAX));
 	assert_int_equal(digests_counts(d).died, 0);
 	assert_int_equal(digests_counts(d).overran, 0);
 	digests_free(d);
+	parsers_free(parsers);
 }
 
 static const char *name_at(const struct image *i, uint64_t vaddr)

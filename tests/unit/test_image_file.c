@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "elf/debug_info.h"
 #include "elf/eh_frame.h"
 #include "elf/symtab.h"
@@ -258,11 +259,92 @@ static void damaged_bytes(void **state)
 	buf_free(&copy);
 }
 
+/* The table of this program itself: real rules, and many. */
+static void own_table(struct unwind_table *t, struct buf *bytes)
+{
+	struct elf elf;
+
+	assert_int_equal(file_read("/proc/self/exe", 1u << 30, bytes), 0);
+	assert_int_equal(elf_open(&elf, bytes->v, bytes->n), 0);
+	assert_int_equal(unwind_table_build(t, &elf), 0);
+	assert_true(t->parts.n && t->counts.rows > 1000);
+}
+
+static void unwind_rules(void **state)
+{
+	struct unwind_table t = {0}, found;
+	struct buf elf = {0}, bytes = {0};
+	struct image_file f;
+
+	own_table(&t, &elf);
+	f = open_built(&bytes, &(struct image_file_input){.unwind = &t});
+	assert_int_equal(image_file_unwind(&f, &found), 0);
+	assert_memory_equal(&found.counts, &t.counts, sizeof(t.counts));
+	assert_int_equal(found.parts.n, t.parts.n);
+	for (size_t i = 0; i < t.parts.n; i++) {
+		const struct unwind_part *a = &t.parts.v[i], *b = &found.parts.v[i];
+
+		assert_true(a->start == b->start && a->end == b->end && a->n_words == b->n_words);
+		assert_memory_equal(a->words, b->words, a->n_words * 4);
+		assert_in_range((uintptr_t)b->words, (uintptr_t)bytes.v, (uintptr_t)bytes.v + bytes.n); /* not a copy */
+	}
+	assert_string_equal(name_at(&f, t.parts.v[0].start), "-");
+	vec_free(&found.parts);
+	buf_truncate(&bytes, 0);
+	f = open_built(&bytes, &(struct image_file_input){0});
+	assert_int_equal(image_file_unwind(&f, &found), 0);
+	assert_int_equal(found.parts.n, 0);
+	unwind_table_free(&t);
+	buf_free(&elf);
+	buf_free(&bytes);
+}
+
+/* A table that is taken from damaged bytes may say something else, but every look-up in it stays within the file. */
+static void damaged_unwind_rules(void **state)
+{
+	struct unwind_table t = {0}, part = {0}, found;
+	struct buf elf = {0}, bytes = {0};
+	int taken = 0, refused = 0;
+	struct image_file f;
+
+	own_table(&t, &elf);
+	seed = 11;
+	*vec_push(&part.parts) = t.parts.v[0];
+	f = open_built(&bytes, &(struct image_file_input){.unwind = &part});
+	for (int round = 0; round < 400; round++) {
+		uint8_t *copy = malloc(bytes.n); /* of this very size: whoever reads behind it is told */
+
+		memcpy(copy, bytes.v, bytes.n);
+		for (int i = 0; i < 1 + round % 3; i++) {
+			uint32_t head = f.h.words.offset + 16 + random_below(4000), at = round % 2 ? random_below(bytes.n) : random_below(head);
+
+			copy[at] ^= 1u << random_below(8);
+		}
+		if (image_file_open(&f, copy, bytes.n) || image_file_unwind(&f, &found)) {
+			refused++;
+		} else {
+			taken++;
+			for (size_t i = 0; i < found.parts.n; i++)
+				for (uint64_t at = found.parts.v[i].start; at < found.parts.v[i].end; at += 97)
+					assert_non_null(unwind_table_find(&found.parts.v[i], at));
+			vec_free(&found.parts);
+		}
+		f.h.words.offset = ((struct image_file_header *)bytes.v)->words.offset;
+		free(copy);
+	}
+	assert_true(taken > 20 && refused > 100);
+	vec_free(&part.parts);
+	unwind_table_free(&t);
+	buf_free(&elf);
+	buf_free(&bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(symbols_of_several_tables), cmocka_unit_test(functions_without_names), cmocka_unit_test(nothing_at_all), cmocka_unit_test(links),
 		cmocka_unit_test(same_as_the_tables),	     cmocka_unit_test(damaged_bytes),
+		cmocka_unit_test(unwind_rules),		     cmocka_unit_test(damaged_unwind_rules),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -296,7 +296,7 @@ static void forged_parts_are_not_valid(void **state)
 	put_fde(&f.section, f.cie, 0x1000, 0x1010, "\x41\x0e\x10\x41\x0e\x18", 6);
 	assert_int_equal(build(&f, 0), 0);
 	part = f.table.parts.v[0];
-	words = part.words;
+	words = (uint32_t *)part.words;
 	assert_true(unwind_part_valid(&part));
 	for (size_t i = 0; i < words[2]; i++)
 		for (int bit = 0; bit < 32; bit++) {
@@ -315,6 +315,62 @@ static void forged_parts_are_not_valid(void **state)
 	clear(&f);
 }
 
+/* What a rule may say, and what would make its reader look beside its registers. */
+static void forged_rules_are_not_valid(void **state)
+{
+	static const struct unwind_rule bad[] = {
+		{.cfa = UNWIND_CFA_STG + 1},
+		{.fp = UNWIND_FP_AT_SP + 1},
+		{.ra = UNWIND_RA_NONE + 1},
+		{.cfa = UNWIND_CFA_REG, .reg = 16},
+		{.fp = UNWIND_FP_REG, .fp_offset = 16},
+		{.fp = UNWIND_FP_REG, .fp_offset = -1},
+		{.ra = UNWIND_RA_REG, .ra_offset = 16},
+		{.ra = UNWIND_RA_REG, .ra_offset = -1},
+	};
+	struct unwind_rule *rules, good = {.cfa = UNWIND_CFA_REG, .reg = 15, .fp = UNWIND_FP_REG, .fp_offset = 15};
+	struct fixture f;
+
+	start(&f);
+	put_fde(&f.section, f.cie, 0x1000, 0x1010, "\x41\x0e\x10\x41\x0e\x18", 6);
+	assert_int_equal(build(&f, 0), 0);
+	rules = (struct unwind_rule *)(f.table.parts.v[0].words + f.table.parts.v[0].words[2]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		rules[1] = bad[i];
+		assert_false(unwind_part_valid(&f.table.parts.v[0]));
+	}
+	rules[1] = good;
+	assert_true(unwind_part_valid(&f.table.parts.v[0]));
+	clear(&f);
+}
+
+static void parts_of_a_table_ascend(void **state)
+{
+	struct unwind_part *p;
+	struct fixture f;
+
+	start(&f);
+	put_fde(&f.section, f.cie, 0x1000, 0x10, "", 0);
+	put_far_fde(&f, (1ull << 32) + 0x1000, 0x10);
+	assert_int_equal(build(&f, (1ull << 32) + 0x2000), 0);
+	assert_int_equal(f.table.parts.n, 2);
+	assert_true(unwind_table_valid(&f.table));
+	p = f.table.parts.v;
+	struct unwind_part first = p[0];
+	p[0] = p[1];
+	p[1] = first;
+	assert_false(unwind_table_valid(&f.table));
+	p[1] = p[0];
+	assert_false(unwind_table_valid(&f.table)); /* the same twice */
+	p[1].start = 0 - (uint64_t)(p[1].end - p[1].start);
+	p[1].end = 0;
+	assert_false(unwind_table_valid(&f.table)); /* beyond the end of all addresses */
+	p[1] = p[0];
+	p[0] = first;
+	assert_true(unwind_table_valid(&f.table));
+	clear(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +384,8 @@ int main(void)
 		cmocka_unit_test(bounds_what_a_forged_range_costs),
 		cmocka_unit_test(refuses_what_it_is_not_for),
 		cmocka_unit_test(forged_parts_are_not_valid),
+		cmocka_unit_test(forged_rules_are_not_valid),
+		cmocka_unit_test(parts_of_a_table_ascend),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -160,7 +160,7 @@ static bool check_cache(void)
 		buf_printf(&text, "%s: %llu images in %.1f MB of %llu", c.cache_dir, (unsigned long long)u.entries, u.bytes / 1048576.0,
 			   (unsigned long long)c.cache_bytes >> 20);
 	} else {
-		buf_puts(&text, err.code ? err.text : "switched off (cache_bytes = 0): every run reads all symbols anew");
+		buf_puts(&text, err.code ? err.text : "switched off (cache_bytes = 0): every run reads all files anew");
 	}
 	print(cache ? OK : NOTE, "symbol cache", text.v);
 	image_cache_close(cache);

@@ -178,6 +178,8 @@ static int start(struct run *r, struct error *err)
 		return err->code;
 	ret = add_targets(r, err);
 	ret = ret ? ret : loop_add_sideband(&r->loop, collector_sideband_fd(r->collector));
+	if (!ret && collector_tables_fd(r->collector) >= 0)
+		ret = loop_add_sideband(&r->loop, collector_tables_fd(r->collector));
 	ret = ret ? ret : collector_start(r->collector, err);
 	if (ret)
 		return error_set(err, ret, "cannot start: %s", strerror(-ret));
@@ -280,18 +282,27 @@ static void loop(struct run *r)
 	clear_progress(r);
 }
 
-/* What names cost, and where they are missing. */
-static void tell_parsers(const struct run *r)
+/* What reading files cost, and what is missing for it. `lost`: what a file that ends its parser costs. */
+static void tell_digests(const char *what, const struct digest_counts *c, const char *lost)
 {
-	const struct digest_counts c = collector_parsers(r->collector);
 	struct buf text = {0};
 
-	digest_counts_print(&text, &c);
-	log_debug("names: %s", text.v);
-	debug_servers_tell_end(r->debuginfod, c.awaited);
-	if (c.died || c.overran)
-		log_warn("some names are missing: %s; -v tells of which files", text.v);
+	digest_counts_print(&text, c);
+	log_debug("%s: %s", what, text.v);
+	if (c->died || c->overran)
+		log_warn("some %s: %s; -v tells of which files", lost, text.v);
 	buf_free(&text);
+}
+
+static void tell_parsers(const struct run *r)
+{
+	const struct digest_counts names = collector_parsers(r->collector);
+	struct unwinder_usage unwinder;
+
+	collector_unwind_usage(r->collector, &unwinder);
+	tell_digests("tables", &unwinder.digests, "stacks may be cut for want of unwind rules");
+	tell_digests("names", &names, "names are missing");
+	debug_servers_tell_end(r->debuginfod, names.awaited);
 }
 
 /* The same of making symbols readable. */
@@ -382,7 +393,7 @@ static void wait_command(struct run *r)
 
 static int run_record(int argc, char **argv)
 {
-	struct run r = {.loop = {-1, -1, -1, -1}, .deadline = UINT64_MAX};
+	struct run r = {.loop = {.epoll = -1, .signals = -1, .timer = -1, .pause = -1}, .deadline = UINT64_MAX};
 	struct error err = {0};
 	int status = record_options_parse(&r.options, argc, argv);
 

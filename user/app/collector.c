@@ -11,10 +11,11 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 
-/* How long tables are made at one time: before sampling starts, and between two looks at the side-band. */
+/* How long tables are waited for: before sampling starts, and when something was told. Later ones are shown as they come. */
 #define START_BUDGET_NS (150 * NS_PER_MS)
-#define WATCH_BUDGET_NS (100 * NS_PER_MS)
+#define WATCH_BUDGET_NS (5 * NS_PER_MS)
 #define EXEC_SETTLES_NS (20 * NS_PER_MS)
 
 struct collector {
@@ -29,6 +30,7 @@ struct collector {
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
 	uint64_t walked[SAMPLE_MAX_USER_FRAMES]; /* scratch: a stack that was walked late */
 	uint64_t sideband_ns; /* CPU time spent on following processes */
+	uint64_t tables_ns;   /* and by parsers on their unwind tables meanwhile */
 	uint16_t boot; /* for the identities of processes */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
@@ -53,7 +55,13 @@ struct collector *collector_new(const struct sampler_options *o, const struct sy
 		return NULL;
 	}
 	if (o->user)
-		c->unwinder = unwinder_new(c->sampler, symbolizer_images(c->symbolizer), c->processes);
+		c->unwinder = unwinder_new(&(struct unwinder_input){
+			.sampler = c->sampler,
+			.images = symbolizer_images(c->symbolizer),
+			.parsers = symbolizer_parsers(c->symbolizer),
+			.cache = names->cache,
+			.processes = c->processes,
+		});
 	return c;
 }
 
@@ -63,9 +71,9 @@ void collector_free(struct collector *c)
 		return;
 	sideband_free(c->sideband);
 	process_table_free(c->processes);
+	unwinder_free(c->unwinder);
 	symbolizer_free(c->symbolizer);
 	labeler_free(c->labeler);
-	unwinder_free(c->unwinder);
 	sampler_free(c->sampler);
 	profile_free(c->profile);
 	vec_free(&c->targets);
@@ -144,7 +152,7 @@ int collector_start(struct collector *c, struct error *err)
 	labeler_start(c->labeler);
 	ret = scan(c, !c->targets.n, err);
 	if (!ret && c->unwinder)
-		unwinder_publish(c->unwinder, c->targets.n ? UINT64_MAX : START_BUDGET_NS);
+		unwinder_publish(c->unwinder, START_BUDGET_NS);
 	if (!ret)
 		ret = sampler_start(c->sampler, err);
 	begin_window(c);
@@ -171,9 +179,18 @@ static void apply_event(void *ctx, const struct process_event *e)
 	labeler_apply(c->labeler, e);
 }
 
+/* CPU time of the parsers that have ended. */
+static uint64_t parsers_ns(void)
+{
+	struct rusage u = {0};
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * NS_PER_SEC + (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000ull;
+}
+
 bool collector_watch(struct collector *c)
 {
-	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID);
+	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID), parsers_before = parsers_ns();
 	bool any = sideband_read(c->sideband, apply_event, c);
 
 	if (c->sideband_lost) {
@@ -184,8 +201,9 @@ bool collector_watch(struct collector *c)
 			log_warn("some processes and mappings stay unknown: %s", err.text);
 	}
 	if (c->unwinder)
-		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
+		any |= unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
 	c->sideband_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
+	c->tables_ns += parsers_ns() - parsers_before;
 	return any;
 }
 
@@ -410,6 +428,11 @@ int collector_sideband_fd(const struct collector *c)
 	return sideband_fd(c->sideband);
 }
 
+int collector_tables_fd(const struct collector *c)
+{
+	return c->unwinder ? unwinder_fd(c->unwinder) : -1;
+}
+
 uint64_t collector_interval_ns(const struct collector *c)
 {
 	return sampler_drain_interval_ns(c->sampler);
@@ -462,6 +485,7 @@ struct collector_usage collector_usage(const struct collector *c)
 	return (struct collector_usage){
 		.sampler_ns = sampler_cpu_ns(c->sampler),
 		.sideband_ns = c->sideband_ns,
+		.tables_ns = c->tables_ns,
 		.map_bytes = sampler_map_bytes(c->sampler),
 		.processes = process_table_count(c->processes),
 	};

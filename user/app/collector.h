@@ -31,7 +31,7 @@ int collector_start(struct collector *c, struct error *err);
 void collector_turn(struct collector *c);
 /*
  * Only the side-band: keeps its rings from filling up, pins images while their processes live, and shows the sampler what they have
- * mapped. Returns whether anything was told.
+ * mapped, and the unwind tables that have come. Returns whether there was anything.
  */
 bool collector_watch(struct collector *c);
 
@@ -49,6 +49,7 @@ void collector_limit_symbols(struct collector *c, uint64_t bytes);
 void collector_trim(struct collector *c, unsigned windows);
 
 int collector_sideband_fd(const struct collector *c); /* polls readable when collector_watch() has work */
+int collector_tables_fd(const struct collector *c);   /* so does this, when unwind tables have come; -1: no user stacks are taken */
 uint64_t collector_interval_ns(const struct collector *c);
 struct profile *collector_profile(struct collector *c); /* owned by the collector */
 struct process *collector_process(struct collector *c, int32_t pid); /* as it is now, or NULL */
@@ -66,6 +67,7 @@ void collector_unwind_usage(const struct collector *c, struct unwinder_usage *re
 struct collector_usage {
 	uint64_t sampler_ns;  /* CPU time of the sampler in the kernel, on all CPUs */
 	uint64_t sideband_ns; /* CPU time of collector_watch() */
+	uint64_t tables_ns;   /* CPU time of the parsers that ended in it */
 	size_t map_bytes;     /* BPF maps: kernel memory */
 	size_t processes;     /* known at present */
 };

@@ -35,7 +35,7 @@ const struct setting settings[] = {
 	SETTING("storage", "merge_10min_after", DURATION, merge_10m_after, "2h", 0, 3660 * DAY, "then windows become windows of 10 minutes; 0: never"),
 	SETTING("storage", "merge_1h_after", DURATION, merge_1h_after, "7d", 0, 3660 * DAY, "then of an hour; 0: never"),
 	SETTING("storage", "min_free", BYTES, min_free, "256M", 0, 1024 * GB, "left free on the file system; the oldest goes first"),
-	SETTING("storage", "cache_dir", PATH, cache_dir, "/var/cache/profiled", 1, 1, "where symbols are kept that were read already"),
+	SETTING("storage", "cache_dir", PATH, cache_dir, "/var/cache/profiled", 1, 1, "where symbols and unwind rules are kept that were read already"),
 	SETTING("storage", "cache_bytes", BYTES, cache_bytes, "256M", 0, 1024 * GB, "their size; 0: every run reads all anew"),
 	SETTING("symbols", "debuginfod", URLS, debuginfod, "", 0, 1, "servers that are asked for debug files; by default none"),
 	SETTING("symbols", "debuginfod_bytes", BYTES, debuginfod_bytes, "1G", MB, 1024 * GB, "what these files may take in CACHE_DIR/debuginfod"),

@@ -31,6 +31,7 @@
 #define PAUSE_MIN_NS (5 * NS_PER_MS)	      /* between two looks at the side-band */
 #define PAUSE_MAX_NS (100 * NS_PER_MS)	      /* under a storm; the rings hold what comes meanwhile, or say that they did not */
 #define PAUSE_FACTOR 20			      /* a pause is so many times as long as the look before it took */
+#define TABLES_FACTOR 2			      /* and as the parsers did, which other CPUs can run */
 #define REPORT_NS (3600 * NS_PER_SEC)	      /* between two lines in the log */
 #define MAINTAIN_STEPS 8		      /* of the history, at the end of a window; the rest in the turns after it */
 
@@ -166,22 +167,26 @@ static void draw_window(struct daemon *d, const struct profile *p, uint64_t now)
 static void measure(struct daemon *d)
 {
 	struct collector_usage usage = collector_usage(d->collector);
-	struct names_counts names = collector_names(d->collector);
+	struct names_counts namers = collector_names(d->collector);
 	struct metrics *m = &d->metrics;
 	struct store_status history = {0};
 	struct unwinder_usage unwinder;
-	struct digest_counts parsers = collector_parsers(d->collector);
+	struct digest_counts names;
 
 	m->cpu_ns = own_cpu_ns(d);
 	m->sampler_ns = usage.sampler_ns;
 	m->map_bytes = usage.map_bytes;
 	m->processes = usage.processes;
-	m->images_too_large = parsers.too_large;
-	m->debug_fetched = parsers.fetched;
-	m->debug_not_found = parsers.not_found;
-	m->debug_failed = parsers.fetch_failed;
-	m->names_unread = names.died + names.overran + names.unanswered;
 	collector_unwind_usage(d->collector, &unwinder);
+	names = collector_parsers(d->collector);
+	m->names_unread = namers.died + namers.overran + namers.unanswered;
+	m->images_too_large = names.too_large + unwinder.digests.too_large;
+	m->parsers = names.processes + unwinder.digests.processes;
+	m->parsers_failed = names.died + names.overran + unwinder.digests.died + unwinder.digests.overran;
+	m->images_cached = names.cached + unwinder.digests.cached;
+	m->debug_fetched = names.fetched;
+	m->debug_not_found = names.not_found;
+	m->debug_failed = names.fetch_failed;
 	m->unwind = collector_unwind_stats(d->collector);
 	m->unwind_bytes = unwinder.tables.rule_bytes;
 	m->unwind_mappings = unwinder.tables.mappings;
@@ -299,7 +304,8 @@ static int end_window(struct daemon *d, bool other_frequency, struct error *err)
 
 static int look_at_cost(struct daemon *d, uint64_t now, struct error *err)
 {
-	uint64_t cpu = own_cpu_ns(d), other = collector_usage(d->collector).sideband_ns + d->writing_ns;
+	const struct collector_usage usage = collector_usage(d->collector);
+	uint64_t cpu = own_cpu_ns(d), other = usage.sideband_ns + usage.tables_ns + d->writing_ns;
 	uint64_t all = cpu - d->cpu_seen, rest = other - d->other_seen;
 	struct own_cost cost = {.sampling = all > rest ? all - rest : 0, .other = rest};
 	unsigned before = d->governor.hz;
@@ -321,11 +327,14 @@ static int look_at_cost(struct daemon *d, uint64_t now, struct error *err)
 
 static void watch_sideband(struct daemon *d)
 {
-	uint64_t before = collector_usage(d->collector).sideband_ns, pause;
+	const struct collector_usage before = collector_usage(d->collector);
+	struct collector_usage now;
+	uint64_t pause;
 
 	if (!collector_watch(d->collector))
 		return;
-	pause = (collector_usage(d->collector).sideband_ns - before) * PAUSE_FACTOR;
+	now = collector_usage(d->collector);
+	pause = (now.sideband_ns - before.sideband_ns) * PAUSE_FACTOR + (now.tables_ns - before.tables_ns) * TABLES_FACTOR;
 	loop_pause_sideband(&d->loop, pause < PAUSE_MIN_NS ? PAUSE_MIN_NS : pause > PAUSE_MAX_NS ? PAUSE_MAX_NS : pause);
 }
 
@@ -466,13 +475,15 @@ static int start(struct daemon *d, struct error *err)
 	loop_raise_file_limit();
 	names.cache = d->cache = ret ? NULL : cache_open(&d->config, &no_cache);
 	if (no_cache.code)
-		log_warn("%s; symbols are read anew after each start", no_cache.text);
+		log_warn("%s; symbols and unwind rules are read anew after each start", no_cache.text);
 	names.debuginfod = d->debuginfod = ret ? NULL : debug_servers_configured(&d->config, &no_servers);
 	if (no_servers.code)
 		log_warn("%s; no debug files are fetched", no_servers.text);
 	if (!ret && !(d->collector = collector_new(&so, &names, err)))
 		ret = err->code;
 	ret = ret ? ret : loop_add_sideband(&d->loop, collector_sideband_fd(d->collector));
+	if (!ret && collector_tables_fd(d->collector) >= 0)
+		ret = loop_add_sideband(&d->loop, collector_tables_fd(d->collector));
 	ret = ret ? ret : collector_start(d->collector, err);
 	return ret ? error_set(err, ret, "cannot start: %s", strerror(-ret)) : 0;
 }
@@ -537,7 +548,7 @@ static void finish(struct daemon *d)
 
 int daemon_run(const struct daemon_options *o, struct config *config, struct error *err)
 {
-	struct daemon d = {.options = o, .config = *config, .loop = {-1, -1, -1, -1}, .lock = -1};
+	struct daemon d = {.options = o, .config = *config, .loop = {.epoll = -1, .signals = -1, .timer = -1, .pause = -1}, .lock = -1};
 	int ret;
 
 	privileges_drop();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "app/doctor_unwind.h"
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -8,6 +9,8 @@
 #include "process/proc.h"
 #include "symbolize/foreign.h"
 #include "symbolize/image.h"
+#include "symbolize/parse.h"
+#include "symbolize/sandbox.h"
 #include "unwind/report.h"
 #include "unwind/table.h"
 
@@ -16,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define FUNCTIONS_SHOWN 5
 
@@ -78,10 +83,9 @@ static int by_size(const void *a, const void *b)
 }
 
 /* The functions in the largest holes. Padding between functions is no code: a hole without a symbol is not shown. */
-static void print_holes(struct coverage *c, const struct elf *elf)
+static void print_holes(struct buf *out, struct coverage *c, const struct elf *elf)
 {
 	struct symtab symbols = {0};
-	struct buf line = {0};
 	int shown = 0;
 
 	if (symtab_build(&symbols, elf, SYMTAB_FULL))
@@ -96,62 +100,109 @@ static void print_holes(struct coverage *c, const struct elf *elf)
 			s = symtab_find(&symbols, a);
 		if (!s)
 			continue;
-		buf_truncate(&line, 0);
-		text_escape(&line, symbols.names.v + s->name, strlen(symbols.names.v + s->name));
-		printf("      no rule: %llu bytes from %s on\n", (unsigned long long)(h->end - h->start), line.v);
+		buf_printf(out, "      no rule: %llu bytes from ", (unsigned long long)(h->end - h->start));
+		text_escape(out, symbols.names.v + s->name, strlen(symbols.names.v + s->name));
+		buf_puts(out, " on\n");
 		shown++;
 	}
 	symtab_free(&symbols);
-	buf_free(&line);
 }
 
-/* One line for the text [start, end) of an image whose bytes are in `copy`. */
-static void print_image(const char *name, const struct elf *elf, uint64_t start, uint64_t end, const struct elf *with_symbols)
-{
-	struct unwind_table t = {0};
-	struct coverage c = {0};
-	struct buf line = {0};
-	int ret = unwind_table_build(&t, elf);
+/* A file, or a mapping of one, to be told of. */
+struct subject {
+	const char *name;
+	int fd;
+	uint64_t size;	     /* of the file */
+	uint64_t start, end; /* virtual addresses of what is mapped */
+};
 
-	text_escape(&line, name, strlen(name));
-	if (ret) {
-		printf("%7s %8s %6s  %s: no call frame information: frame pointers only\n", "-", "-", "-", line.v ? line.v : "");
-	} else {
-		cover(&c, &t, start, end);
-		printf("%6.2f%% %8zu %6zu  %s%s\n", c.bytes ? 100.0 * c.covered / c.bytes : 0, t.counts.rows, t.counts.rules,
-		       line.v ? line.v : "", t.counts.left_out ? ": more functions than fit" : "");
-		if (with_symbols)
-			print_holes(&c, with_symbols);
-		unwind_table_free(&t);
-	}
-	vec_free(&c.holes);
-	buf_free(&line);
-}
+/* What became of it: the exit status of its reader. */
+enum { TOLD, NO_RULES, NO_ELF, NOT_CONFINED };
 
-/* All that is to be told of a file. */
-static int print_file(const char *name, int fd, const struct stat *st)
+/* One line for what is mapped of a file. */
+static int tell_mapping(struct buf *out, const struct subject *s)
 {
 	struct elf_copy rules = {0}, symbols = {0};
 	struct unwind_table t = {0};
-	struct buf text = {0};
-	int ret = elf_copy_load(&rules, fd, st->st_size, ELF_UNWIND);
+	struct coverage c = {0};
+	int ret = elf_copy_load(&rules, s->fd, s->size, ELF_UNWIND);
 
-	if (!ret)
-		ret = unwind_table_build(&t, &rules.elf);
-	if (!ret) {
-		bool named = !elf_copy_load(&symbols, fd, st->st_size, ELF_SYMBOLS);
+	ret = ret ? ret : unwind_table_build(&t, &rules.elf);
+	if (ret)
+		return ret == -ENOENT ? NO_RULES : NO_ELF;
+	cover(&c, &t, s->start, s->end);
+	buf_printf(out, "%6.2f%% %8zu %6zu  ", c.bytes ? 100.0 * c.covered / c.bytes : 0, t.counts.rows, t.counts.rules);
+	text_escape(out, s->name, strlen(s->name));
+	buf_puts(out, t.counts.left_out ? ": more functions than fit\n" : "\n");
+	if (!elf_copy_load(&symbols, s->fd, s->size, ELF_SYMBOLS))
+		print_holes(out, &c, &symbols.elf);
+	return TOLD;
+}
 
-		unwind_report(&text, named ? &symbols.elf : &rules.elf, &t);
-		fputs(text.v, stdout);
-	} else {
-		log_error(ret == -ENOENT ? "%s has no call frame information: stacks are walked by frame pointers" :
-					   "%s is no x86-64 program or library", name);
+/* All that is to be told of a file. */
+static int tell_file(struct buf *out, const struct subject *s)
+{
+	struct elf_copy rules = {0}, symbols = {0};
+	struct unwind_table t = {0};
+	int ret = elf_copy_load(&rules, s->fd, s->size, ELF_UNWIND);
+
+	ret = ret ? ret : unwind_table_build(&t, &rules.elf);
+	if (ret)
+		return ret == -ENOENT ? NO_RULES : NO_ELF;
+	unwind_report(out, !elf_copy_load(&symbols, s->fd, s->size, ELF_SYMBOLS) ? &symbols.elf : &rules.elf, &t);
+	return TOLD;
+}
+
+/*
+ * Reads it in a process that can do no more than a parser: the file may be another user's, and we are root. That process prints as well.
+ * What became of it, or a negative errno; -ECHILD: it ended its reader.
+ */
+static int read_confined(const struct subject *s, int (*tell)(struct buf *out, const struct subject *s))
+{
+	const struct sandbox_limits limits = {PARSE_CPU_SECONDS, PARSE_MEMORY_BYTES, 2 * s->size, PARSE_RESULT_BYTES};
+	struct buf out = {0};
+	int status, ret;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		if (sandbox_enter(&limits))
+			_exit(NOT_CONFINED);
+		ret = tell(&out, s);
+		_exit(file_write_fd(STDOUT_FILENO, out.v, out.n) && !ret ? NOT_CONFINED : ret);
 	}
-	unwind_table_free(&t);
-	elf_copy_free(&symbols);
-	elf_copy_free(&rules);
-	buf_free(&text);
-	return ret;
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) && WEXITSTATUS(status) != NOT_CONFINED ? WEXITSTATUS(status) : -ECHILD;
+}
+
+static const char *reason(int became)
+{
+	return became == NO_RULES ? "no call frame information: frame pointers only" :
+	       became == NO_ELF	  ? "no x86-64 program or library" :
+				    "its reader died, or took too long";
+}
+
+static int print_file(const char *name)
+{
+	struct stat st;
+	auto_close int path_fd = foreign_find("/", name, false, &st);
+	auto_close int fd = path_fd < 0 ? path_fd : foreign_open(path_fd);
+	int ret;
+
+	if (fd < 0) {
+		log_error("cannot read %s: %s", name, strerror(-fd));
+		return 1;
+	}
+	ret = read_confined(&(struct subject){.name = name, .fd = fd, .size = st.st_size}, tell_file);
+	if (ret == NO_RULES)
+		log_error("%s has no call frame information: stacks are walked by frame pointers", name);
+	else if (ret == NO_ELF)
+		log_error("%s is no x86-64 program or library", name);
+	else if (ret)
+		log_error("cannot tell of %s: %s", name, reason(ret));
+	return !!ret;
 }
 
 struct process_check {
@@ -159,30 +210,36 @@ struct process_check {
 	struct images *images;
 };
 
+static void print_bare(const char *path, const char *why)
+{
+	struct buf name = {0};
+
+	text_escape(&name, *path ? path : "[anon]", strlen(*path ? path : "[anon]"));
+	printf("%7s %8s %6s  %s: %s\n", "-", "-", "-", name.v, why);
+	buf_free(&name);
+}
+
 static void print_mapping(void *ctx, const struct proc_mapping *line)
 {
 	struct process_check *check = ctx;
 	struct mapping m = {.start = line->start, .end = line->end, .offset = line->offset, .id = line->id, .path = (char *)line->path};
 	struct image *i = images_open(check->images, check->pid, &m);
-	struct elf_copy rules, symbols;
+	struct subject s = {.name = m.path};
 	char root[32];
-	uint64_t vaddr;
-	bool named;
+	int ret;
 
 	snprintf(root, sizeof(root), "/proc/%d/root", check->pid);
-	if (!i || !image_mapping_vaddr(i, m.offset, &vaddr) || image_read(i, root, ELF_UNWIND, &rules)) {
-		struct buf name = {0};
-
-		text_escape(&name, *m.path ? m.path : "[anon]", strlen(*m.path ? m.path : "[anon]"));
-		printf("%7s %8s %6s  %s: %s\n", "-", "-", "-", name.v,
-		       !strcmp(m.path, "[vdso]") ? "its own rules, of the kernel's making" : "no file to read: frame pointers only");
-		buf_free(&name);
+	auto_close int found = i ? image_find_file(i, root) : -1;
+	auto_close int fd = found < 0 ? found : foreign_open(found);
+	s.fd = fd;
+	if (fd < 0 || !image_mapping_vaddr(i, m.offset, &s.start)) {
+		print_bare(m.path, !strcmp(m.path, "[vdso]") ? "its own rules, of the kernel's making" : "no file to read: frame pointers only");
 	} else {
-		named = !image_read(i, root, ELF_SYMBOLS, &symbols);
-		print_image(m.path, &rules.elf, vaddr, vaddr + (m.end - m.start), named ? &symbols.elf : NULL);
-		if (named)
-			elf_copy_free(&symbols);
-		elf_copy_free(&rules);
+		s.size = i->id.st_size;
+		s.end = s.start + (m.end - m.start);
+		ret = read_confined(&s, tell_mapping);
+		if (ret)
+			print_bare(m.path, reason(ret));
 	}
 	if (i)
 		images_release(check->images, i);
@@ -190,25 +247,18 @@ static void print_mapping(void *ctx, const struct proc_mapping *line)
 
 int doctor_unwind(const char *target)
 {
-	struct process_check check = {.images = images_new()};
+	struct process_check check = {0};
 	uint64_t pid;
-	int ret = 0;
+	int ret;
 
-	if (!text_u64(target, &pid) && pid && pid <= INT32_MAX) {
-		printf("covered     rows  rules  image\n");
-		check.pid = pid;
-		ret = proc_read_maps(check.pid, print_mapping, &check);
-		if (ret < 0)
-			log_error("cannot read the mappings of process %d: %s", check.pid, strerror(-ret));
-	} else {
-		struct stat st;
-		auto_close int path_fd = foreign_find("/", target, false, &st);
-		auto_close int fd = path_fd < 0 ? path_fd : foreign_open(path_fd);
-
-		ret = fd < 0 ? fd : print_file(target, fd, &st);
-		if (fd < 0)
-			log_error("cannot read %s: %s", target, strerror(-fd));
-	}
+	if (text_u64(target, &pid) || !pid || pid > INT32_MAX)
+		return print_file(target);
+	printf("covered     rows  rules  image\n");
+	check.images = images_new();
+	check.pid = pid;
+	ret = proc_read_maps(check.pid, print_mapping, &check);
+	if (ret < 0)
+		log_error("cannot read the mappings of process %d: %s", check.pid, strerror(-ret));
 	images_free(check.images);
 	return ret < 0 ? 1 : 0;
 }

@@ -42,7 +42,6 @@ int loop_open(struct loop *l, const int *signals, clockid_t clock, struct error 
 	sigset_t set;
 
 	take_signals(l, signals, &set);
-	l->sideband = -1;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	l->timer = timerfd_create(clock, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -68,14 +67,18 @@ int loop_add(struct loop *l, int fd)
 
 static void listen_sideband(struct loop *l, bool on)
 {
-	struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.u64 = (uint64_t)LOOP_SIDEBAND << 32 | (uint32_t)l->sideband};
+	for (size_t i = 0; i < l->n_sideband; i++) {
+		struct epoll_event e = {.events = on ? EPOLLIN : 0, .data.u64 = (uint64_t)LOOP_SIDEBAND << 32 | (uint32_t)l->sideband[i]};
 
-	epoll_ctl(l->epoll, EPOLL_CTL_MOD, l->sideband, &e);
+		epoll_ctl(l->epoll, EPOLL_CTL_MOD, l->sideband[i], &e);
+	}
 }
 
 int loop_add_sideband(struct loop *l, int fd)
 {
-	l->sideband = fd;
+	if (l->n_sideband == ARRAY_SIZE(l->sideband))
+		return -ENOSPC;
+	l->sideband[l->n_sideband++] = fd;
 	return watch(l, fd, LOOP_SIDEBAND);
 }
 
@@ -113,7 +116,6 @@ int loop_wait(struct loop *l, struct loop_event *events, int max)
 		if (kind == ON_PAUSE_END) {
 			listen_sideband(l, true);
 			kind = LOOP_SIDEBAND;
-			fd = l->sideband;
 		}
 		events[told++] = (struct loop_event){kind, fd};
 	}

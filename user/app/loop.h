@@ -15,7 +15,8 @@ enum loop_kind { LOOP_SIGNAL, LOOP_TIMER, LOOP_SIDEBAND, LOOP_OTHER };
 
 struct loop {
 	int epoll, signals, timer, pause;
-	int sideband; /* -1: none */
+	int sideband[2]; /* descriptors of it */
+	size_t n_sideband;
 	struct child_signals inherited; /* as they were before: a command that we start gets them back */
 };
 
@@ -31,7 +32,7 @@ struct loop_event {
 int loop_open(struct loop *l, const int *signals, clockid_t clock, struct error *err);
 void loop_close(struct loop *l);
 int loop_add(struct loop *l, int fd); /* tells of it as LOOP_OTHER; closing it takes it out */
-int loop_add_sideband(struct loop *l, int fd);
+int loop_add_sideband(struct loop *l, int fd); /* the side-band itself, and what else is to be looked at with it: two at most */
 
 /* The timer goes off once, at this time in nanoseconds. */
 void loop_arm(struct loop *l, uint64_t time);

@@ -21,6 +21,9 @@
 	X(debug_fetched, "debug_files_fetched_total", "counter", 0, "Debug files that came from debuginfod servers.") \
 	X(debug_not_found, "debug_files_not_found_total", "counter", 0, "Those that no server has.")                  \
 	X(debug_failed, "debug_files_failed_total", "counter", 0, "Those that did not come: no answer, or not the file that was asked for.") \
+	X(parsers, "parsers_total", "counter", 0, "Processes that read a program or library, for its names or its unwind rules.") \
+	X(parsers_failed, "parsers_failed_total", "counter", 0, "Those that died or took too long: the file has none.")  \
+	X(images_cached, "images_cached_total", "counter", 0, "Names or unwind rules of a file that were in the cache.")  \
 	X(processes, "processes", "gauge", 0, "Processes followed at present.")                                        \
 	X(cpu_ns, "cpu_seconds_total", "counter", 1000000000, "CPU time of the daemon, its helpers and its sampler.")  \
 	X(sampler_ns, "sampler_cpu_seconds_total", "counter", 1000000000, "The sampler's part of it, in the kernel.")  \
@@ -28,7 +31,7 @@
 	X(map_bytes, "bpf_map_bytes", "gauge", 0, "Kernel memory of BPF maps.")                                        \
 	X(unwind_bytes, "unwind_table_bytes", "gauge", 0, "Unwind rules in that memory.")                              \
 	X(unwind_mappings, "unwind_mappings", "gauge", 0, "Executable mappings that the sampler knows.")               \
-	X(unwind_built, "unwind_tables_built_total", "counter", 0, "Tables of unwind rules that were made of files.")  \
+	X(unwind_built, "unwind_tables_built_total", "counter", 0, "Tables of unwind rules that were loaded.")  \
 	X(unwind_evicted, "unwind_tables_evicted_total", "counter", 0, "Those that had to give way to others.")        \
 	X(unwind_late, "unwind_late_walks_total", "counter", 0, "Stacks walked when their mappings became known.")     \
 	X(frequency, "frequency_hertz", "gauge", 0, "Samples per second and CPU; lower than configured above the CPU ceiling.") \

@@ -7,11 +7,9 @@
 #include "bpf/unwind_maps.h"
 #include "kernel/late_walk.h"
 #include "kernel/unwind_tables.h"
-#include "symbolize/elf_bytes.h"
 #include "unwind/table.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 
@@ -22,12 +20,13 @@
 #define LONG_AGO 240 /* turns: about a minute */
 #define REPLACED_VOLATILE 8 /* mappings, since the last drain or two */
 #define NOW UINT64_MAX
-#define WALK_BUDGET_NS (50 * NS_PER_MS)
+#define WALK_BUDGET_NS (100 * NS_PER_MS) /* of a turn, to wait for tables that stacks at hand need */
 
 enum table_state {
-	TABLE_NEW,     /* to be made */
+	TABLE_NEW,     /* to be asked for */
+	TABLE_ASKED,   /* a parser makes it */
 	TABLE_LOADED,
-	TABLE_NONE,    /* the file has no rules, or could not be read */
+	TABLE_NONE,    /* the file has no rules, or cannot be read */
 	TABLE_OUT,     /* there was no room for it, or it had to give way */
 };
 
@@ -47,7 +46,6 @@ struct image_unwind {
 	char *name;
 	enum table_state state;
 	VEC(struct loaded_part) parts;
-	struct unwind_counts counts;
 	uint64_t used;	 /* the turn in which a sample met it last; 0: never */
 	uint64_t loaded; /* the turn */
 };
@@ -57,6 +55,7 @@ struct unwinder {
 	struct unwind_tables *tables;
 	struct images *images;
 	struct process_table *processes;
+	struct unwind_digests *digests;
 	VEC(int32_t) changed, pending; /* pids: to be shown; shown without all of their tables */
 	VEC(struct image_unwind *) known;
 	struct image_unwind vdso; /* the kernel gives every 64-bit process the same */
@@ -65,8 +64,8 @@ struct unwinder {
 	bool partial, cut; /* u->slice lacks tables that are to come; mappings that are too many */
 	bool wanted; /* a table that is out was missed by a sample */
 	uint64_t turn;
-	uint64_t evicted, cut_processes, late;
-	uint64_t build_ns, built;
+	uint64_t walk_until; /* when stacks of this turn wait for tables no longer (CLOCK_MONOTONIC ns); 0: none has waited */
+	uint64_t evicted, cut_processes, late, built;
 	struct unwind_stats stats;
 };
 
@@ -104,40 +103,48 @@ static void drop_parts(struct unwinder *u, struct image_unwind *t)
 	t->parts.n = 0;
 }
 
+static void free_known(struct unwinder *u, struct image_unwind *t)
+{
+	drop_parts(u, t);
+	vec_free(&t->parts);
+	free(t->name);
+	free(t);
+}
+
 /* The image is about to be freed. */
 static void forget(void *ctx, void *unwind)
 {
 	struct unwinder *u = ctx;
 	struct image_unwind *t = unwind;
 
-	drop_parts(u, t);
-	vec_free(&t->parts);
 	for (size_t i = 0; i < u->known.n; i++)
 		if (u->known.v[i] == t) {
 			u->known.v[i] = u->known.v[--u->known.n];
 			break;
 		}
-	free(t->name);
-	free(t);
+	free_known(u, t);
 }
+
+static void take_table(void *ctx, struct image *image, const struct unwind_table *table);
 
 static void on_change(void *ctx, int32_t pid)
 {
 	unwinder_changed(ctx, pid);
 }
 
-struct unwinder *unwinder_new(struct sampler *s, struct images *images, struct process_table *processes)
+struct unwinder *unwinder_new(const struct unwinder_input *in)
 {
 	struct unwinder *u = xcalloc(1, sizeof(*u));
 
-	u->sampler = s;
-	u->tables = sampler_unwind_tables(s);
-	u->images = images;
-	u->processes = processes;
+	u->sampler = in->sampler;
+	u->tables = sampler_unwind_tables(in->sampler);
+	u->images = in->images;
+	u->processes = in->processes;
+	u->digests = unwind_digests_new(in->images, in->parsers, in->cache, take_table, u);
 	u->turn = 1;
 	u->vdso.name = "[vdso]";
-	images_on_forget(images, forget, u);
-	process_table_on_change(processes, on_change, u);
+	images_on_forget(in->images, forget, u);
+	process_table_on_change(in->processes, on_change, u);
 	return u;
 }
 
@@ -145,6 +152,11 @@ void unwinder_free(struct unwinder *u)
 {
 	if (!u)
 		return;
+	unwind_digests_free(u->digests);
+	images_on_forget(u->images, NULL, NULL);
+	while (u->known.n)
+		free_known(u, u->known.v[--u->known.n]);
+	drop_parts(u, &u->vdso);
 	vec_free(&u->vdso.parts);
 	vec_free(&u->changed);
 	vec_free(&u->pending);
@@ -206,53 +218,46 @@ static bool put_part(struct unwinder *u, struct image_unwind *t, const struct un
 	return true;
 }
 
-static void load_elf(struct unwinder *u, struct image_unwind *t, const struct elf *elf)
+static void load_table(struct unwinder *u, struct image_unwind *t, const struct unwind_table *table)
 {
-	uint64_t began = clock_ns(CLOCK_MONOTONIC);
-	struct unwind_table table = {0};
-
-	t->state = TABLE_NONE;
-	if (!unwind_table_build(&table, elf)) {
-		t->counts = table.counts;
-		t->state = TABLE_LOADED;
-		t->loaded = u->turn;
-		for (size_t i = 0; i < table.parts.n && t->state == TABLE_LOADED; i++)
-			if (!put_part(u, t, &table.parts.v[i])) {
-				drop_parts(u, t);
-				t->state = TABLE_OUT;
-			}
-	}
-	unwind_table_free(&table);
-	u->build_ns += clock_ns(CLOCK_MONOTONIC) - began;
+	t->state = TABLE_LOADED;
+	t->loaded = u->turn;
 	u->built++;
+	for (size_t i = 0; i < table->parts.n; i++)
+		if (!put_part(u, t, &table->parts.v[i])) {
+			drop_parts(u, t);
+			t->state = TABLE_OUT;
+			break;
+		}
 }
 
-static void load_image(struct unwinder *u, struct image_unwind *t, const struct image *image, int32_t pid)
+/* What an image that was asked for has. */
+static void take_table(void *ctx, struct image *image, const struct unwind_table *table)
 {
-	struct elf_copy copy;
-	char root[32];
+	struct image_unwind *t = image->unwind;
 
-	snprintf(root, sizeof(root), "/proc/%d/root", pid);
-	t->state = TABLE_NONE;
-	if (image_read(image, root, ELF_UNWIND, &copy))
-		return;
-	load_elf(u, t, &copy.elf);
-	elf_copy_free(&copy);
+	if (table)
+		load_table(ctx, t, table);
+	else
+		t->state = TABLE_NONE;
 }
 
 /* Our own vDSO: an ELF file in memory, whose section headers end it. */
 static void load_vdso(struct unwinder *u)
 {
 	const void *bytes = (const void *)getauxval(AT_SYSINFO_EHDR);
-	uint64_t end;
+	struct unwind_table table = {0};
 	struct elf elf;
+	uint64_t end;
 
 	u->vdso.state = TABLE_NONE;
 	if (!bytes || elf_open(&elf, bytes, 4096))
 		return;
 	end = elf.header.e_shoff + (uint64_t)elf.header.e_shnum * elf.header.e_shentsize;
-	if (end <= VDSO_BYTES_MAX && !elf_open(&elf, bytes, end))
-		load_elf(u, &u->vdso, &elf);
+	if (end > VDSO_BYTES_MAX || elf_open(&elf, bytes, end) || unwind_table_build(&table, &elf))
+		return;
+	load_table(u, &u->vdso, &table);
+	unwind_table_free(&table);
 }
 
 static bool is_vdso(const struct mapping *m)
@@ -330,22 +335,22 @@ static void append_mapping(struct unwinder *u, const struct mapping *m, const st
 			at = end;
 		}
 	}
-	append_bare(u, at, m->end, t && (t->state == TABLE_NEW || t->state == TABLE_OUT) ? UNWIND_TABLE_OUT : UNWIND_NO_TABLE,
+	append_bare(u, at, m->end, t && t->state != TABLE_LOADED && t->state != TABLE_NONE ? UNWIND_TABLE_OUT : UNWIND_NO_TABLE,
 		    !t && u->has_jvm && m->path[0] != '[' ? UNWIND_CODE_HOTSPOT : 0);
 }
 
-static void append_known(struct unwinder *u, const struct process *p, const struct mapping *m, uint64_t deadline)
+static void append_known(struct unwinder *u, const struct process *p, const struct mapping *m)
 {
 	struct image_unwind *t = unwind_of(u, m);
 
 	if (t && t->state == TABLE_NEW) {
-		if (clock_ns(CLOCK_MONOTONIC) >= deadline)
-			u->partial = true;
-		else if (m->image)
-			load_image(u, t, m->image, p->pid);
+		t->state = TABLE_ASKED;
+		if (m->image)
+			unwind_digests_ask(u->digests, m->image, p->pid);
 		else
 			load_vdso(u);
 	}
+	u->partial |= t && t->state == TABLE_ASKED;
 	if (u->slice.n < PROCESS_MAPPINGS_MAX)
 		append_mapping(u, m, t);
 	else
@@ -371,7 +376,7 @@ static bool has_jvm(const struct process *p)
 }
 
 /* The process's mappings at `time`, to u->slice. */
-static void show(struct unwinder *u, const struct process *p, uint64_t time, uint64_t deadline)
+static void show(struct unwinder *u, const struct process *p, uint64_t time)
 {
 	size_t n;
 
@@ -380,23 +385,23 @@ static void show(struct unwinder *u, const struct process *p, uint64_t time, uin
 	u->slice.n = 0;
 	for (size_t i = 0; i < p->mappings.n; i++)
 		if (p->mappings.v[i]->since <= time)
-			append_known(u, p, p->mappings.v[i], deadline);
+			append_known(u, p, p->mappings.v[i]);
 	n = u->slice.n;
 	for (size_t i = 0; i < p->replaced.n && time != NOW; i++)
 		if (p->replaced.v[i]->since <= time && time < p->replaced.v[i]->until)
-			append_known(u, p, p->replaced.v[i], deadline);
+			append_known(u, p, p->replaced.v[i]);
 	if (u->slice.n > n)
 		qsort(u->slice.v, u->slice.n, sizeof(*u->slice.v), by_start);
 }
 
 /* Makes u->slice the process's. A table that is loaded may push out another one that stands in it already; then once more. */
-static void gather(struct unwinder *u, const struct process *p, uint64_t time, uint64_t deadline)
+static void gather(struct unwinder *u, const struct process *p, uint64_t time)
 {
 	uint64_t evicted;
 
 	do {
 		evicted = u->evicted;
-		show(u, p, time, deadline);
+		show(u, p, time);
 	} while (evicted != u->evicted);
 }
 
@@ -404,13 +409,18 @@ uint32_t unwinder_walk(struct unwinder *u, const struct process *p, const struct
 		       enum unwind_end *end)
 {
 	u->slice.n = 0;
+	u->partial = false;
 	if (p)
-		gather(u, p, r->time, clock_ns(CLOCK_MONOTONIC) + WALK_BUDGET_NS);
+		gather(u, p, r->time);
+	if (u->partial && !u->walk_until)
+		u->walk_until = clock_ns(CLOCK_MONOTONIC) + WALK_BUDGET_NS;
+	while (u->partial && unwind_digests_wait(u->digests, u->walk_until))
+		gather(u, p, r->time);
 	u->late++;
 	return late_walk(u->tables, u->slice.v, u->slice.n, r, frames, end);
 }
 
-static void publish(struct unwinder *u, int32_t pid, uint64_t deadline)
+static void publish(struct unwinder *u, int32_t pid)
 {
 	const struct process *p = process_table_running(u->processes, pid);
 	struct slice *s;
@@ -420,7 +430,7 @@ static void publish(struct unwinder *u, int32_t pid, uint64_t deadline)
 		unwind_tables_remove(u->tables, pid);
 		return;
 	}
-	gather(u, p, NOW, deadline);
+	gather(u, p, NOW);
 	if (u->partial)
 		*vec_push(&u->pending) = pid;
 	u->cut_processes += u->cut;
@@ -461,27 +471,52 @@ static void load_wanted(struct unwinder *u)
 	process_table_each(u->processes, want_again, u);
 }
 
-void unwinder_publish(struct unwinder *u, uint64_t budget_ns)
+static void publish_changed(struct unwinder *u)
 {
-	uint64_t deadline = budget_ns == UINT64_MAX ? budget_ns : clock_ns(CLOCK_MONOTONIC) + budget_ns;
-	size_t n;
+	size_t n = u->changed.n;
 
-	load_wanted(u);
-	for (size_t i = 0; i < u->pending.n; i++)
-		*vec_push(&u->changed) = u->pending.v[i];
-	u->pending.n = 0;
-	n = u->changed.n;
 	if (n)
 		qsort(u->changed.v, n, sizeof(*u->changed.v), by_pid);
 	for (size_t i = 0; i < n; i++)
 		if (!i || u->changed.v[i] != u->changed.v[i - 1])
-			publish(u, u->changed.v[i], deadline);
+			publish(u, u->changed.v[i]);
 	u->changed.n = 0;
+}
+
+/* Those that lacked a table are to be shown again. */
+static void change_pending(struct unwinder *u)
+{
+	for (size_t i = 0; i < u->pending.n; i++)
+		*vec_push(&u->changed) = u->pending.v[i];
+	u->pending.n = 0;
+}
+
+bool unwinder_publish(struct unwinder *u, uint64_t budget_ns)
+{
+	uint64_t until = clock_ns(CLOCK_MONOTONIC) + budget_ns;
+	bool came = unwind_digests_wait(u->digests, 0), more = false;
+
+	load_wanted(u);
+	if (came)
+		change_pending(u);
+	publish_changed(u);
+	while (u->pending.n && unwind_digests_wait(u->digests, until))
+		more = true;
+	if (more)
+		change_pending(u);
+	publish_changed(u);
+	return came || more;
+}
+
+int unwinder_fd(const struct unwinder *u)
+{
+	return unwind_digests_fd(u->digests);
 }
 
 void unwinder_turn(struct unwinder *u)
 {
 	u->turn++;
+	u->walk_until = 0;
 	reclaim(u);
 }
 
@@ -513,6 +548,7 @@ void unwinder_usage(const struct unwinder *u, struct unwinder_usage *ret)
 	ret->built = u->built;
 	ret->evicted = u->evicted;
 	ret->late = u->late;
+	ret->digests = unwind_digests_counts(u->digests);
 }
 
 void unwinder_log(const struct unwinder *u)
@@ -520,10 +556,10 @@ void unwinder_log(const struct unwinder *u)
 	struct unwind_tables_usage usage;
 
 	unwind_tables_usage(u->tables, &usage);
-	log_debug("unwind: %zu of %zu KB of rules, %zu of %zu mappings, %zu of %zu processes; %" PRIu64 " tables built in %" PRIu64
-		  " ms, %" PRIu64 " evicted; %" PRIu64 " stacks walked late; refused: mappings %" PRIu64 ", processes %" PRIu64 ", too many mappings %" PRIu64,
+	log_debug("unwind: %zu of %zu KB of rules, %zu of %zu mappings, %zu of %zu processes; %" PRIu64 " tables loaded, %" PRIu64
+		  " evicted; %" PRIu64 " stacks walked late; refused: mappings %" PRIu64 ", processes %" PRIu64 ", too many mappings %" PRIu64,
 		  usage.rule_bytes / 1024, usage.rule_limit / 1024, usage.mappings, usage.mappings_limit, usage.processes,
-		  usage.processes_limit, u->built, (uint64_t)(u->build_ns / NS_PER_MS), u->evicted, u->late, usage.mappings_refused,
+		  usage.processes_limit, u->built, u->evicted, u->late, usage.mappings_refused,
 		  usage.processes_refused, u->cut_processes);
 	unwind_stats_log(&u->stats);
 }

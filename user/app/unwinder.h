@@ -2,9 +2,12 @@
 /*
  * Keeps what the sampler unwinds with up to date: the rules of the images that are mapped, and which process has what mapped where.
  *
- * Driven by the process table, so by what the side-band told: a table is there before the first sample needs it. Tables are shared by
- * all processes that map the image, and stay when it has no users, until their memory is needed: then the one goes that was sampled
- * the longest time ago.
+ * Driven by the process table, so by what the side-band told: a table is asked for when its image is mapped. It comes from the cache at
+ * once, or from a parser process (symbolize/unwind_digest.h) a moment later; until then the sampler copies the stacks that need it, to be
+ * walked when it is there. Tables are shared by all processes that map the image, and stay when it has no users, until their memory is
+ * needed: then the one goes that was sampled the longest time ago.
+ *
+ * Only the table of the vDSO is made in this process: those are bytes of the kernel's.
  */
 #ifndef APP_UNWINDER_H
 #define APP_UNWINDER_H
@@ -13,19 +16,29 @@
 #include "kernel/sampler.h"
 #include "kernel/unwind_tables.h"
 #include "process/process.h"
-#include "symbolize/image.h"
+#include "symbolize/unwind_digest.h"
 
 struct unwinder; /* opaque */
 
-/* All three must outlive it, but for the process table, which must go first. */
-struct unwinder *unwinder_new(struct sampler *s, struct images *images, struct process_table *processes);
+struct unwinder_input {
+	struct sampler *sampler;
+	struct images *images;
+	struct parsers *parsers;
+	struct image_cache *cache; /* or NULL */
+	struct process_table *processes;
+};
+
+/* All of them must outlive it, but for the process table, which must go first. */
+struct unwinder *unwinder_new(const struct unwinder_input *in);
 void unwinder_free(struct unwinder *u); /* NULL is fine */
 
 /*
- * Shows the sampler what has changed in the process table. Tables that are not there yet are made for about `budget_ns`; what is
- * left over is made by the next calls.
+ * Shows the sampler what has changed in the process table, and what tables have come since the last call. Waits for those that are asked
+ * for at most `budget_ns`; those that come later are shown by the next calls. Returns whether any have come.
  */
-void unwinder_publish(struct unwinder *u, uint64_t budget_ns);
+bool unwinder_publish(struct unwinder *u, uint64_t budget_ns);
+/* Polls readable when tables have come. */
+int unwinder_fd(const struct unwinder *u);
 /* At the end of a turn. */
 void unwinder_turn(struct unwinder *u);
 
@@ -48,7 +61,8 @@ const struct unwind_stats *unwinder_stats(const struct unwinder *u);
 
 struct unwinder_usage {
 	struct unwind_tables_usage tables;
-	uint64_t built, evicted; /* tables: made of files; that gave way to others */
+	uint64_t built, evicted; /* tables: loaded; that gave way to others */
+	struct digest_counts digests; /* what became of those that were asked for */
 	uint64_t late;		 /* stacks walked by unwinder_walk() */
 };
 void unwinder_usage(const struct unwinder *u, struct unwinder_usage *ret);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "symbolize/parse.h"
+#include "symbolize/strikes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,14 +14,6 @@
 
 #define ROUNDS_MAX 4	  /* the file, its debug file, what that shares with others, split units */
 #define FETCHES_MAX 4	  /* of one image: its debug file, what that shares with others, each once more */
-#define STRIKES_KEPT 1024 /* files that are not tried again */
-
-struct strike {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec changed;
-};
 
 struct waiting {
 	struct image *image; /* with a reference */
@@ -29,12 +22,12 @@ struct waiting {
 
 struct digests {
 	struct images *images;
+	struct parsers *parsers;
 	struct image_cache *cache; /* or NULL */
 	struct debuginfod *debuginfod; /* or NULL */
 	VEC(struct waiting) waiting;
 	struct digest_counts counts;
-	struct strike strikes[STRIKES_KEPT];
-	uint64_t n_strikes; /* ever; the latest are kept */
+	struct strikes strikes;
 
 	struct image *image; /* at hand, or NULL */
 	enum image_level level; /* wanted */
@@ -53,35 +46,15 @@ struct digests {
 	uint64_t started; /* CLOCK_MONOTONIC ns */
 };
 
-struct digests *digests_new(struct images *images, struct image_cache *cache, struct debuginfod *debuginfod)
+struct digests *digests_new(struct images *images, struct parsers *parsers, struct image_cache *cache, struct debuginfod *debuginfod)
 {
 	struct digests *d = xcalloc(1, sizeof(*d));
 
 	d->images = images;
+	d->parsers = parsers;
 	d->cache = cache;
 	d->debuginfod = debuginfod;
 	return d;
-}
-
-static bool same_strike(const struct strike *a, const struct strike *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->changed.tv_sec == b->changed.tv_sec &&
-	       a->changed.tv_nsec == b->changed.tv_nsec;
-}
-
-static struct strike strike_of(const struct image *i)
-{
-	return (struct strike){i->id.st_dev, i->id.st_ino, i->id.st_size, i->id.st_ctim};
-}
-
-static bool is_struck(const struct digests *d, const struct image *i)
-{
-	struct strike s = strike_of(i);
-
-	for (size_t n = 0; n < STRIKES_KEPT && n < d->n_strikes; n++)
-		if (same_strike(&d->strikes[n], &s))
-			return true;
-	return false;
 }
 
 static bool has_path(const struct buf *paths, const struct parse_path *p, const char *text)
@@ -234,7 +207,7 @@ static bool follow_links(struct digests *d, const struct image_file *f)
 static int start_parser(struct digests *d)
 {
 	struct parse_request r = {
-		.debug_info = d->debug_info,
+		.what = d->debug_info ? PARSE_DEBUG_INFO : PARSE_NAMES,
 		.build_id_len = d->image->build_id_len,
 		.paths = d->n_paths + d->n_fetched,
 	};
@@ -247,7 +220,7 @@ static int start_parser(struct digests *d)
 		buf_add(&request, d->paths.v, d->paths.n);
 	if (d->fetched.n)
 		buf_add(&request, d->fetched.v, d->fetched.n);
-	ret = parser_start(&d->parser, d->file, d->roots, &request);
+	ret = parser_start(d->parsers, &d->parser, d->file, d->roots, &request);
 	buf_free(&request);
 	d->round++;
 	d->counts.processes += !ret;
@@ -370,7 +343,7 @@ bool digests_start(struct digests *d, struct image *i, enum image_level level, c
 		add_paths(d, PARSE_DEBUG, 0, debug);
 	if (take_cached(d))
 		d->counts.cached++;
-	else if (is_struck(d, i))
+	else if (strikes_has(&d->strikes, i))
 		d->counts.refused++;
 	else if (d->file >= 0 && !start_parser(d))
 		return true;
@@ -387,7 +360,7 @@ static void note_failure(struct digests *d, int code)
 		d->counts.nothing++;
 		return;
 	}
-	d->strikes[d->n_strikes++ % STRIKES_KEPT] = strike_of(d->image);
+	strikes_add(&d->strikes, d->image);
 	if (code == -ETIME)
 		d->counts.overran++;
 	else

@@ -10,11 +10,11 @@
 #include "symbolize/image.h"
 #include "symbolize/image_cache.h"
 
-/* What became of parsers since the start: one list gives the counters and the words for them. */
+/* What became of parsers, for names or for tables, since the start: one list gives the counters and the words for them. */
 #define DIGEST_COUNTS(X)                                                                                               \
 	X(images, "images")	  /* that something was asked of */                                                    \
 	X(processes, "parsers")	  /* that were run for them */                                                         \
-	X(cached, "cached")	  /* whose names were in the cache */                                                  \
+	X(cached, "cached")	  /* that were in the cache */                                                         \
 	X(nothing, "nothing")	  /* there was nothing to read in it */                                                \
 	X(died, "died")		  /* parsers that did */                                                               \
 	X(overran, "overran")	  /* those that took too long */                                                       \
@@ -42,8 +42,8 @@ void digest_counts_print(struct buf *out, const struct digest_counts *c);
 
 struct digests; /* opaque */
 
-/* `cache`: where results are kept; `debuginfod`: who is asked for debug files. Both must outlive this, or are NULL. */
-struct digests *digests_new(struct images *images, struct image_cache *cache, struct debuginfod *debuginfod);
+/* All must outlive it. `cache`: where results are kept, or NULL; `debuginfod`: who is asked for debug files, or NULL. */
+struct digests *digests_new(struct images *images, struct parsers *parsers, struct image_cache *cache, struct debuginfod *debuginfod);
 void digests_free(struct digests *d); /* NULL is fine; ends a parser that runs */
 
 /*

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #define FILE_BYTES_MAX (16ull << 30)    /* address space only: what is not read is no memory */
-#define HEADERS_BYTES_MAX (32ull << 20) /* read in all, of a file made to be read for ever */
+#define UNWIND_BYTES_MAX (256ull << 20)	/* the largest programs have a tenth */
 #define SYMBOLS_BYTES_MAX (512ull << 20) /* the largest symbol tables known are below */
 #define DEBUG_BYTES_MAX (1024ull << 20)	/* symbol tables included; what is behind is missing, as in a file that was cut */
 #define HEAD_BYTES 4096			/* ELF header, program headers and, as linkers lay it out, the notes */
@@ -144,7 +144,7 @@ static void load_debug_info(struct loader *l)
 
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)
 {
-	static const uint64_t budgets[] = {HEADERS_BYTES_MAX, SYMBOLS_BYTES_MAX, SYMBOLS_BYTES_MAX, DEBUG_BYTES_MAX};
+	static const uint64_t budgets[] = {HEADERS_BYTES_MAX, UNWIND_BYTES_MAX, SYMBOLS_BYTES_MAX, DEBUG_BYTES_MAX};
 	struct loader l = {c, fd, budgets[parts]};
 	Elf64_Ehdr h;
 	int ret;
@@ -168,6 +168,8 @@ int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts
 	load(&l, h.e_shoff, sizeof(Elf64_Shdr)); /* may hold the counts */
 	elf_open(&c->elf, c->bytes, c->size);
 	load(&l, h.e_phoff, (uint64_t)c->elf.segments * sizeof(Elf64_Phdr));
+	if (parts == ELF_HEADERS)
+		c->elf.sections = 0;
 	load(&l, h.e_shoff, (uint64_t)c->elf.sections * sizeof(Elf64_Shdr));
 	/* These reads may have overwritten the header's bytes, if the file changed meanwhile: the copy in elf.header is used. */
 	load_notes(&l);

@@ -15,11 +15,13 @@ struct elf_copy {
 	bool cut; /* something was not read because it is too large */
 };
 
-/* What is read. The headers alone are some kilobytes: enough for addresses and the build id. */
+/* What is read. Headers alone, without those of sections, are a page or two: enough for addresses and the build id. */
 enum elf_parts { ELF_HEADERS, ELF_UNWIND, ELF_SYMBOLS, ELF_DEBUG_INFO };
 
+#define HEADERS_BYTES_MAX (1u << 20) /* of ELF_HEADERS */
+
 /*
- * Reads headers and notes; with ELF_UNWIND also call frame information; with ELF_SYMBOLS symbol and string tables, links to debug
+ * Reads headers and notes; with ELF_HEADERS not those of sections; with ELF_UNWIND also call frame information; with ELF_SYMBOLS symbol and string tables, links to debug
  * files and, where there is no full symbol table, call frame information, which says where functions are; with ELF_DEBUG_INFO those
  * and DWARF. 0, -ENOEXEC or another negative errno. What could not be read is zeros.
  */

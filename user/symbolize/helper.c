@@ -29,11 +29,29 @@ static const struct {
 	{FETCH_ARGUMENT, fetch_main},
 };
 
+int helper_adopt(struct helper *h, pid_t pid, int result, uint64_t patience)
+{
+	int ret = 0;
+
+	*h = (struct helper){
+		.pid = pid,
+		.process = syscall(SYS_pidfd_open, pid, 0),
+		.result = result,
+		.deadline = clock_ns(CLOCK_MONOTONIC) + patience,
+	};
+	if (h->process < 0) {
+		ret = -errno;
+		helper_stop(h);
+	}
+	return ret;
+}
+
 int helper_start(struct helper *h, const char *argument, const struct buf *request, const int *more, size_t n_more, uint64_t patience)
 {
 	auto_close int input = respawn_file("profile-request"), output = respawn_file("profile-result");
 	auto_close int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	int fds[HELPER_MORE_FD + HELPER_MORE_MAX] = {input, output, null}, ret;
+	pid_t pid;
 
 	*h = (struct helper){.process = -1, .result = -1};
 	if (input < 0 || output < 0)
@@ -43,19 +61,11 @@ int helper_start(struct helper *h, const char *argument, const struct buf *reque
 	ret = file_write_fd(input, request->v, request->n);
 	if (!ret && lseek(input, 0, SEEK_SET))
 		ret = -errno;
-	ret = ret ? ret : respawn(&h->pid, argument, NULL, fds, HELPER_MORE_FD + n_more);
-	if (ret) {
-		h->pid = 0;
+	ret = ret ? ret : respawn(&pid, argument, NULL, fds, HELPER_MORE_FD + n_more);
+	if (ret)
 		return ret;
-	}
-	h->process = syscall(SYS_pidfd_open, h->pid, 0);
-	h->result = output;
+	ret = helper_adopt(h, pid, output, patience);
 	output = -1;
-	h->deadline = clock_ns(CLOCK_MONOTONIC) + patience;
-	if (h->process < 0) {
-		ret = -errno;
-		helper_stop(h);
-	}
 	return ret;
 }
 

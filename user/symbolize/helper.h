@@ -26,6 +26,11 @@ struct helper {
 
 /* Starts the job that has this argument (helper_is_wanted()), for `patience` ns of wall time at most. 0 or a negative errno. */
 int helper_start(struct helper *h, const char *argument, const struct buf *request, const int *more, size_t n_more, uint64_t patience);
+/*
+ * The same for a child of ours that somebody else has started, whose result is the memfd `result`: it is taken over, also on failure, when
+ * the child is ended.
+ */
+int helper_adopt(struct helper *h, pid_t pid, int result, uint64_t patience);
 /* Waits until it ended, or until `until` (CLOCK_MONOTONIC ns). At its deadline it counts as ended. False: it still runs. */
 bool helper_wait(struct helper *h, uint64_t until);
 

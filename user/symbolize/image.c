@@ -408,20 +408,6 @@ bool image_is_unchanged(const struct image *i, int fd)
 	       st.st_mtim.tv_nsec == i->id.st_mtim.tv_nsec;
 }
 
-int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret)
-{
-	auto_close int found = i->segments.n ? image_find_file(i, root) : -1;
-	auto_close int fd = found < 0 ? -ENOENT : foreign_open(found);
-	int code = fd < 0 ? fd : elf_copy_load(ret, fd, i->id.st_size, parts);
-
-	/* Asked when all is read: rewritten in place before or meanwhile, this tells of other code. */
-	if (!code && !image_is_unchanged(i, fd)) {
-		elf_copy_free(ret);
-		code = -ESTALE;
-	}
-	return code;
-}
-
 void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed)
 {
 	i->level = level;

@@ -2,6 +2,11 @@
 /*
  * An image: one file that is mapped as code, whoever maps it. Its key is the opened file (device, inode, size, times), never a
  * path: paths are replaced, deleted, and mean other files in other mount namespaces.
+ *
+ * Here is all that the profiler itself reads of other users' files: the ELF header, the program headers, and the build id in the notes
+ * that they tell of (ELF_HEADERS, symbolize/elf_bytes.h), once a file, to know where its text is mapped. Those are copied, at most
+ * HEADERS_BYTES_MAX of them, every access is checked against the copy (elf/elf.h, tests/fuzz/fuzz_elf.c), and nothing is decoded but
+ * structures of fixed size. Everything else, symbols, DWARF and call frame information, is read by parser processes.
  */
 #ifndef SYMBOLIZE_IMAGE_H
 #define SYMBOLIZE_IMAGE_H
@@ -102,10 +107,5 @@ int image_find_file(const struct image *i, const char *root);
 bool image_is_unchanged(const struct image *i, int fd);
 /* Gives the image what the parser made of it, which is taken over; NULL: nothing. After the last level its file is let go of. */
 void images_set_parsed(struct images *all, struct image *i, enum image_level level, const struct parser_result *parsed);
-/*
- * Reads parts of the image's file. `root`: where its path is looked up if the file is not pinned, or NULL. 0 or a negative errno;
- * the copy is to be freed after 0.
- */
-int image_read(const struct image *i, const char *root, enum elf_parts parts, struct elf_copy *ret);
 
 #endif

@@ -22,7 +22,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#define VERSION_OF_ENTRIES 2
+#define VERSION_OF_ENTRIES 3
 #define SETTLED_NS (2 * NS_PER_SEC) /* the coarsest times that file systems keep are those of FAT */
 #define TOUCH_NS NS_PER_SEC	    /* a use that is so much later than the last one is noted */
 #define LEFT_OVER_SECONDS 3600	    /* age of a file under way that nobody is writing any more */
@@ -42,7 +42,10 @@ struct image_cache {
 	uint64_t refused, serial;
 };
 
+enum kind { NAMES, UNWIND };
+
 struct entry_key {
+	uint32_t kind, unused;
 	uint64_t program_size;
 	int64_t program_ns;
 	char boot[PROC_BOOT_ID_SIZE]; /* zeros: on the root file system, whose device number is not used */
@@ -154,11 +157,12 @@ void image_cache_close(struct image_cache *c)
 	free(c);
 }
 
-static struct entry_key key_of(const struct image_cache *c, const struct image *i)
+static struct entry_key key_of(const struct image_cache *c, const struct image *i, enum kind kind)
 {
 	struct entry_key k;
 
 	memset(&k, 0, sizeof(k)); /* it is compared as bytes */
+	k.kind = kind;
 	k.program_size = c->program_size;
 	k.program_ns = c->program_ns;
 	k.file = state_of(&i->id);
@@ -179,7 +183,7 @@ static uint64_t hash_name(uint64_t h, const void *bytes, size_t n)
 	return h;
 }
 
-/* "BUILD-ID-OWNER-HASH" */
+/* "BUILD-ID-OWNER-HASH.KIND" */
 static char *name_of(const struct entry_key *k, const char *path)
 {
 	uint64_t h = hash_name(hash_name(0xcbf29ce484222325ull, k, sizeof(*k)), path, strlen(path));
@@ -187,7 +191,8 @@ static char *name_of(const struct entry_key *k, const char *path)
 
 	for (uint32_t i = 0; i < k->build_id_len; i++)
 		buf_printf(&name, "%02x", k->build_id[i]);
-	buf_printf(&name, "%s-%" PRIu64 "-%016" PRIx64, k->build_id_len ? "" : "none", k->file.owner, h);
+	buf_printf(&name, "%s-%" PRIu64 "-%016" PRIx64 ".%s", k->build_id_len ? "" : "none", k->file.owner, h,
+		   k->kind == UNWIND ? "unwind" : "names");
 	return name.v;
 }
 
@@ -269,9 +274,10 @@ static void touch(const struct image_cache *c, const char *name)
 	utimensat(c->dir, name, now, AT_SYMLINK_NOFOLLOW);
 }
 
-bool image_cache_find(struct image_cache *c, const struct image *i, const int *roots, enum image_level *level, struct parser_result *ret)
+static bool find_entry(struct image_cache *c, const struct image *i, enum kind kind, const int *roots, enum image_level *level,
+		       struct parser_result *ret)
 {
-	struct entry_key k = key_of(c, i);
+	struct entry_key k = key_of(c, i, kind);
 	auto_free char *name = name_of(&k, i->path);
 	struct entry e;
 	size_t size;
@@ -297,6 +303,16 @@ bool image_cache_find(struct image_cache *c, const struct image *i, const int *r
 	munmap(bytes, size);
 	ret->file = (struct image_file){0};
 	return false;
+}
+
+bool image_cache_find(struct image_cache *c, const struct image *i, const int *roots, enum image_level *level, struct parser_result *ret)
+{
+	return find_entry(c, i, NAMES, roots, level, ret);
+}
+
+bool image_cache_find_unwind(struct image_cache *c, const struct image *i, struct parser_result *ret)
+{
+	return find_entry(c, i, UNWIND, NULL, &(enum image_level){IMAGE_UNREAD}, ret);
 }
 
 /* Writing */
@@ -381,8 +397,8 @@ static void evict(struct image_cache *c)
 	free_entries(&all);
 }
 
-static struct buf make_head(const struct image_cache *c, const struct image *i, enum image_level level,
-			    const struct image_cache_sources *from, const struct image_file *f)
+static struct buf make_head(const struct entry_key *k, const char *path, enum image_level level, const struct image_cache_sources *from,
+			    const struct image_file *f)
 {
 	struct entry_header h;
 	struct buf head = {0};
@@ -390,13 +406,13 @@ static struct buf make_head(const struct image_cache *c, const struct image *i, 
 	memset(&h, 0, sizeof(h));
 	memcpy(h.magic, magic, sizeof(magic));
 	h.version = VERSION_OF_ENTRIES;
-	h.key = key_of(c, i);
+	h.key = *k;
 	h.level = level;
-	h.path_length = strlen(i->path) + 1;
+	h.path_length = strlen(path) + 1;
 	h.n_sources = from->n;
-	h.sources_bytes = from->paths->n;
+	h.sources_bytes = from->n ? from->paths->n : 0;
 	buf_add(&head, &h, sizeof(h));
-	buf_add(&head, i->path, h.path_length);
+	buf_add(&head, path, h.path_length);
 	if (from->n) {
 		buf_add(&head, from->states, from->n * sizeof(*from->states));
 		buf_add(&head, from->paths->v, from->paths->n);
@@ -453,17 +469,17 @@ static int write_entry(struct image_cache *c, const char *name, const struct buf
 	return ret;
 }
 
-void image_cache_store(struct image_cache *c, const struct image *i, enum image_level level, const struct image_cache_sources *from,
-		       struct parser_result *result)
+static void store_entry(struct image_cache *c, const struct image *i, enum kind kind, enum image_level level,
+			const struct image_cache_sources *from, struct parser_result *result)
 {
 	struct buf head;
-	struct entry_key k = key_of(c, i);
+	struct entry_key k = key_of(c, i, kind);
 	auto_free char *name = name_of(&k, i->path);
 	int ret;
 
 	if (!has_room(c, result->file.h.size))
 		return;
-	head = make_head(c, i, level, from, &result->file);
+	head = make_head(&k, i->path, level, from, &result->file);
 	ret = write_entry(c, name, &head, result);
 	if (ret)
 		log_debug("cannot keep what was read of %s: %s", i->path, strerror(-ret));
@@ -472,6 +488,17 @@ void image_cache_store(struct image_cache *c, const struct image *i, enum image_
 	if (c->bytes > c->bytes_max)
 		evict(c);
 	buf_free(&head);
+}
+
+void image_cache_store(struct image_cache *c, const struct image *i, enum image_level level, const struct image_cache_sources *from,
+		       struct parser_result *result)
+{
+	store_entry(c, i, NAMES, level, from, result);
+}
+
+void image_cache_store_unwind(struct image_cache *c, const struct image *i, struct parser_result *result)
+{
+	store_entry(c, i, UNWIND, IMAGE_UNREAD, &(struct image_cache_sources){0}, result);
 }
 
 uint64_t image_cache_refused(const struct image_cache *c)

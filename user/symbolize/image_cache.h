@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Image files on disk, so that a file is parsed once and not by every run: a directory that belongs to us alone, one file an
- * entry, mapped where it lies. Any number of runs use it at a time, without locks: entries come by rename and are never written
+ * entry, mapped where it lies; of an image one with names, and one with unwind rules, which depends on no other file. Any number of runs use it at a time, without locks: entries come by rename and are never written
  * again.
  *
  * Which entry is a file's is nothing that others can choose. A build id they can: it is a part of the key, but so are the file's
@@ -68,6 +68,10 @@ bool image_cache_find(struct image_cache *c, const struct image *i, const int *r
  */
 void image_cache_store(struct image_cache *c, const struct image *i, enum image_level level, const struct image_cache_sources *from,
 		       struct parser_result *result);
+
+/* The same for the image file that has its unwind rules. */
+bool image_cache_find_unwind(struct image_cache *c, const struct image *i, struct parser_result *ret);
+void image_cache_store_unwind(struct image_cache *c, const struct image *i, struct parser_result *result);
 
 /* Entries that were refused: damaged, of another format, not ours. */
 uint64_t image_cache_refused(const struct image_cache *c);

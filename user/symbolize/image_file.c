@@ -325,6 +325,23 @@ static void write_links(struct file_writer *w, const struct image_file_input *in
 	w->h.links.count = in->n_links;
 }
 
+static void write_unwind(struct file_writer *w, const struct unwind_table *t)
+{
+	begin_section(w, &w->h.parts);
+	for (size_t i = 0; i < t->parts.n; i++) {
+		const struct unwind_part *p = &t->parts.v[i];
+		struct image_part part = {p->start, p->end, w->h.words.count, p->n_words};
+
+		buf_add(w->out, &part, sizeof(part));
+		w->h.words.count += p->n_words;
+	}
+	w->h.parts.count = t->parts.n;
+	begin_section(w, &w->h.words);
+	for (size_t i = 0; i < t->parts.n; i++)
+		buf_add(w->out, t->parts.v[i].words, t->parts.v[i].n_words * 4ull);
+	w->h.unwind = t->counts;
+}
+
 static uint64_t lowest_address(const merged_symbols *all, const struct image_file_input *in)
 {
 	uint64_t lowest = all->n ? all->v[0].start : UINT64_MAX;
@@ -358,6 +375,8 @@ static void write_sections(struct file_writer *w, const merged_symbols *all, con
 	begin_section(w, &w->h.strings);
 	w->h.strings.count = w->strings.n;
 	buf_add(w->out, w->strings.v, w->strings.n);
+	if (in->unwind)
+		write_unwind(w, in->unwind);
 }
 
 int image_file_build(struct buf *out, const struct image_file_input *in)
@@ -416,7 +435,8 @@ int image_file_open(struct image_file *f, const void *bytes, size_t size)
 		return -EBADMSG;
 	if (!holds(&h, &h.symbols, h.symbols.count * (uint64_t)IMAGE_SYMBOL_BYTES) ||
 	    !holds(&h, &h.files, h.files.count * 4ull) || !holds(&h, &h.links, h.links.count * (uint64_t)sizeof(struct image_link)) ||
-	    !holds(&h, &h.strings, h.strings.count) ||
+	    !holds(&h, &h.strings, h.strings.count) || !holds(&h, &h.parts, h.parts.count * (uint64_t)sizeof(struct image_part)) ||
+	    !holds(&h, &h.words, h.words.count * 4ull) || h.words.offset % 4 ||
 	    !holds(&h, &h.functions, blocks_of(&h.functions, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)) ||
 	    !holds(&h, &h.ranges, blocks_of(&h.ranges, IMAGE_BLOCK) * (uint64_t)sizeof(struct block_entry)) ||
 	    !holds(&h, &h.nodes, blocks_of(&h.nodes, IMAGE_NODE_BLOCK) * (uint64_t)sizeof(struct block_entry) + h.nodes.count * (uint64_t)NODE_BYTES_MIN) ||
@@ -655,6 +675,30 @@ bool image_file_function(const struct image_file *f, uint64_t vaddr, uint64_t *s
 uint32_t image_file_keys(const struct image_file *f)
 {
 	return f->h.symbols.count + f->h.nodes.count;
+}
+
+int image_file_unwind(const struct image_file *f, struct unwind_table *ret)
+{
+	*ret = (struct unwind_table){.counts = f->h.unwind};
+	for (uint32_t i = 0; i < f->h.parts.count && i <= UNWIND_PARTS_MAX; i++) {
+		struct image_part p;
+
+		memcpy(&p, f->bytes + f->h.parts.offset + i * sizeof(p), sizeof(p));
+		if (p.word > f->h.words.count || p.n_words > f->h.words.count - p.word) {
+			vec_free(&ret->parts);
+			return -EBADMSG;
+		}
+		*vec_push(&ret->parts) = (struct unwind_part){
+			.start = p.start,
+			.end = p.end,
+			.words = (const uint32_t *)(f->bytes + f->h.words.offset) + p.word,
+			.n_words = p.n_words,
+		};
+	}
+	if (unwind_table_valid(ret))
+		return 0;
+	vec_free(&ret->parts);
+	return -EBADMSG;
 }
 
 bool image_file_link(const struct image_file *f, uint32_t i, struct image_link_input *ret)

@@ -9,12 +9,16 @@
 #include "symbolize/elf_bytes.h"
 #include "symbolize/foreign.h"
 #include "symbolize/sandbox.h"
+#include "unwind/table.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -37,6 +41,7 @@ struct parse_file {
 };
 
 struct parse {
+	int fds[PARSE_FDS];
 	struct parse_request request;
 	struct parse_file own;
 	VEC(struct parse_file) files; /* those of the request that exist */
@@ -45,7 +50,7 @@ struct parse {
 	const struct elf *debug;
 	struct symtab tables[ARRAY_SIZE(sources)];
 	bool complete; /* one of them has all functions */
-	struct eh_frame unwind; /* otherwise: where they are */
+	struct eh_frame functions; /* otherwise: where they are */
 	VEC(struct image_link_input) links;
 };
 
@@ -79,7 +84,7 @@ static bool has_file(const struct parse *p, const struct parse_file *f)
 static void open_path(struct parse *p, const struct parse_path *path, const char *text, const struct stat *own)
 {
 	struct stat st;
-	auto_close int found = foreign_find_below(PARSE_ROOT_FD + path->root, text, false, &st);
+	auto_close int found = foreign_find_below(p->fds[PARSE_ROOT + path->root], text, false, &st);
 
 	if (found < 0 || (st.st_dev == own->st_dev && st.st_ino == own->st_ino))
 		return; /* none, or the image itself */
@@ -97,9 +102,10 @@ static int open_files(struct parse *p, const struct buf *request)
 	int ret;
 
 	memcpy(&p->request, reader_skip(&r, sizeof(p->request)), r.failed ? 0 : sizeof(p->request));
-	if (r.failed || p->request.build_id_len > sizeof(p->request.build_id) || p->request.paths > PARSE_PATHS_MAX)
+	if (r.failed || p->request.what > PARSE_DEBUG_INFO || p->request.build_id_len > sizeof(p->request.build_id) ||
+	    p->request.paths > PARSE_PATHS_MAX)
 		return -EINVAL;
-	ret = open_file(&p->own, PARSE_FILE_FD);
+	ret = open_file(&p->own, p->fds[PARSE_FILE]);
 	if (ret || fstat(p->own.fd, &own))
 		return ret ? ret : -errno;
 	p->bytes = p->own.size;
@@ -135,8 +141,14 @@ static bool has_crc(const struct parse_file *f, uint32_t crc)
 
 static bool load_file(struct parse *p, struct parse_file *f)
 {
+	static const enum elf_parts parts[] = {
+		[PARSE_UNWIND] = ELF_UNWIND,
+		[PARSE_NAMES] = ELF_SYMBOLS,
+		[PARSE_DEBUG_INFO] = ELF_DEBUG_INFO,
+	};
+
 	if (!f->loaded)
-		f->loaded = !elf_copy_load(&f->copy, f->fd, f->size, p->request.debug_info ? ELF_DEBUG_INFO : ELF_SYMBOLS);
+		f->loaded = !elf_copy_load(&f->copy, f->fd, f->size, parts[p->request.what]);
 	p->too_large |= f->copy.cut;
 	return f->loaded;
 }
@@ -279,20 +291,18 @@ static void read_debug_info(struct parse *p, struct debug_info *d)
 		pclntab_info(d, &p->own.copy.elf);
 }
 
-static int parse_files(struct parse *p, struct buf *out)
+static int parse_names(struct parse *p, struct buf *out)
 {
 	struct debug_info debug = {0};
 	struct image_file_input in = {.tables = p->tables};
 
-	if (!load_file(p, &p->own))
-		return -ENOEXEC;
 	find_debug_file(p);
 	in.n_tables = read_tables(p);
-	if (!p->complete && !eh_frame_open(&p->unwind, &p->own.copy.elf)) {
-		in.functions = p->unwind.functions.v;
-		in.n_functions = p->unwind.functions.n;
+	if (!p->complete && !eh_frame_open(&p->functions, &p->own.copy.elf)) {
+		in.functions = p->functions.functions.v;
+		in.n_functions = p->functions.functions.n;
 	}
-	if (p->request.debug_info) {
+	if (p->request.what == PARSE_DEBUG_INFO) {
 		read_debug_info(p, &debug);
 		in.debug = debug.strings ? &debug : NULL;
 		if (!in.debug && !p->debug)
@@ -303,21 +313,107 @@ static int parse_files(struct parse *p, struct buf *out)
 	return image_file_build(out, &in);
 }
 
+static int parse_unwind(struct parse *p, struct buf *out)
+{
+	struct unwind_table table = {0};
+	int ret = unwind_table_build(&table, &p->own.copy.elf);
+
+	if (ret == -ENOENT)
+		ret = 0; /* an empty table: that there are no rules is worth to be known the next time */
+	return ret ? ret : image_file_build(out, &(struct image_file_input){.unwind = &table});
+}
+
+/* The largest programs known need a twentieth of the time, and a third of the memory, for their rules. */
 static int confine(const struct parse *p)
 {
-	return sandbox_enter(&(struct sandbox_limits){PARSE_CPU_SECONDS, PARSE_MEMORY_BYTES, p->bytes, PARSE_RESULT_BYTES});
+	bool unwind = p->request.what == PARSE_UNWIND;
+
+	return sandbox_enter(&(struct sandbox_limits){
+		.cpu_seconds = unwind ? PARSE_UNWIND_CPU_SECONDS : PARSE_CPU_SECONDS,
+		.memory = unwind ? PARSE_UNWIND_MEMORY_BYTES : PARSE_MEMORY_BYTES,
+		.copies = p->bytes,
+		.result = PARSE_RESULT_BYTES,
+	});
+}
+
+/* Memory is given back by its end. */
+void parse_image(const int *fds)
+{
+	struct buf request = {0}, out = {0};
+	struct parse p = {0};
+	int ret;
+
+	memcpy(p.fds, fds, sizeof(p.fds));
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (file_read_fd(fds[PARSE_REQUEST], PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) ||
+	    confine(&p))
+		_exit(PARSE_FAILED);
+	ret = load_file(&p, &p.own) ? 0 : -ENOEXEC;
+	if (!ret)
+		ret = p.request.what == PARSE_UNWIND ? parse_unwind(&p, &out) : parse_names(&p, &out);
+	if (ret)
+		_exit(PARSE_NOTHING);
+	_exit(file_write_fd(fds[PARSE_RESULT], out.v, out.n) ? PARSE_FAILED : p.too_large ? PARSE_TOO_LARGE : PARSE_DONE);
+}
+
+/* Forking. The server's only input comes from who started it. */
+
+/* Waits for a request. False: there will be none any more. */
+static bool receive(int fds[PARSE_FDS])
+{
+	union {
+		struct cmsghdr head;
+		char bytes[CMSG_SPACE(sizeof(int) * PARSE_FDS)];
+	} control;
+	char byte;
+	struct iovec text = {&byte, 1};
+	struct msghdr m = {.msg_iov = &text, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+	struct cmsghdr *head;
+
+	if (recvmsg(PARSE_SERVER_FD, &m, MSG_CMSG_CLOEXEC) <= 0)
+		return false;
+	head = CMSG_FIRSTHDR(&m);
+	if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof(int) * PARSE_FDS) || (m.msg_flags & MSG_CTRUNC))
+		return false;
+	memcpy(fds, CMSG_DATA(head), sizeof(int) * PARSE_FDS);
+	return true;
+}
+
+/* When memory is short, a parser is to go and not who asked for it. */
+static void go_first(void)
+{
+	auto_close int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		file_write_fd(fd, "1000", 4);
+}
+
+int parse_serve(void (*run)(const int *fds))
+{
+	int fds[PARSE_FDS];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "profile-parser");
+	go_first();
+	while (receive(fds)) {
+		int32_t pid = syscall(SYS_clone, CLONE_PARENT | SIGCHLD, NULL, NULL, NULL, 0);
+
+		if (!pid) {
+			close(PARSE_SERVER_FD); /* a parser that was taken over must not answer in the server's name */
+			run(fds);
+			_exit(PARSE_FAILED);
+		}
+		if (pid < 0)
+			pid = -errno;
+		for (int i = 0; i < PARSE_FDS; i++)
+			close(fds[i]);
+		if (send(PARSE_SERVER_FD, &pid, sizeof(pid), MSG_NOSIGNAL) != sizeof(pid))
+			break;
+	}
+	return 0;
 }
 
 int parse_main(void)
 {
-	struct buf request = {0}, out = {0};
-	struct parse p = {0};
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_NAME, "profile-parser");
-	if (file_read_fd(HELPER_REQUEST_FD, PARSE_REQUEST_BYTES_MAX, &request) || open_files(&p, &request) || confine(&p))
-		_exit(PARSE_FAILED);
-	if (parse_files(&p, &out))
-		_exit(PARSE_NOTHING);
-	_exit(file_write_fd(HELPER_RESULT_FD, out.v, out.n) ? PARSE_FAILED : p.too_large ? PARSE_TOO_LARGE : PARSE_DONE);
+	return parse_serve(parse_image);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The parser process: a helper for one image (symbolize/parser.h starts it). It opens the files it was told
+ * The parser process: a helper for one image, forked by a server that was started once (symbolize/parser.h). It opens the files it was told
  * of, as nothing can hang but itself; enters the sandbox; copies and parses them; writes an image file and ends.
  */
 #ifndef SYMBOLIZE_PARSE_H
@@ -12,19 +12,30 @@
 #include "symbolize/helper.h"
 #include "symbolize/image_file.h"
 
-/* The only argument of a parser process. */
+/* The only argument of the server that parsers are forked by, and the socket on which it is told to. */
 #define PARSE_ARGUMENT "--parse-image"
+#define PARSE_SERVER_FD 0
 
-/* Its descriptors beside those of every helper. Roots are directories (O_PATH) that paths are followed in, PARSE_ROOTS of them. */
-enum { PARSE_FILE_FD = HELPER_MORE_FD, PARSE_ROOT_FD };
+/*
+ * It is sent a byte with these descriptors for each parser, and answers with its pid or a negative errno (int32_t). Roots are directories
+ * (O_PATH) that paths are followed in, PARSE_ROOTS of them.
+ */
+enum { PARSE_REQUEST, PARSE_RESULT, PARSE_FILE, PARSE_ROOT };
 #define PARSE_ROOTS 2
+#define PARSE_FDS (PARSE_ROOT + PARSE_ROOTS)
 
 /* How it ends; too large: it wrote an image file all the same, without what is beyond the bounds on size. */
 enum { PARSE_DONE, PARSE_FAILED, PARSE_NOTHING, PARSE_TOO_LARGE };
 
+/*
+ * What is asked for. Unwind rules are wanted at once and of every image that is mapped, names later and of those only that were sampled:
+ * each is an image file of its own. Debug information, inlined functions and lines besides names, takes longer.
+ */
+enum parse_what { PARSE_UNWIND, PARSE_NAMES, PARSE_DEBUG_INFO };
+
 /* The request: this, then `paths` times a struct parse_path with its text. */
 struct parse_request {
-	uint32_t debug_info; /* also inlined functions and lines: takes longer */
+	uint32_t what;	       /* enum parse_what */
 	uint32_t build_id_len; /* of the image, as the kernel told it or its headers say */
 	uint8_t build_id[20];
 	uint32_t paths;
@@ -46,6 +57,8 @@ struct parse_path {
 /* What it may use (symbolize/sandbox.h). */
 #define PARSE_CPU_SECONDS 10
 #define PARSE_MEMORY_BYTES (1ull << 30)
+#define PARSE_UNWIND_CPU_SECONDS 4
+#define PARSE_UNWIND_MEMORY_BYTES (512ull << 20)
 #define PARSE_RESULT_BYTES (512ull << 20)
 
 #define PARSE_PATHS_MAX 512
@@ -76,6 +89,11 @@ extern const struct symbol_source go_source;	 /* what the Go runtime itself need
 extern const struct symbol_source dynsym_source; /* .dynsym: exported functions only */
 extern const struct symbol_source plt_source;	 /* the linker's stubs, named by what they jump to */
 
+/* The server: helper_main() of this job. */
 int parse_main(void);
+/* The same with another parser: `run` is called in a new process for each image, with its PARSE_FDS descriptors. For tests. */
+int parse_serve(void (*run)(const int *fds));
+/* All of a parser's life. Does not return. */
+void parse_image(const int *fds);
 
 #endif

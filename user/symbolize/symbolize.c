@@ -31,6 +31,7 @@ struct met {
 struct symbolizer {
 	struct symbolizer_options options;
 	struct images *images;
+	struct parsers *parsers;
 	struct digests *digests;
 	VEC(struct met) met;	/* since symbolize_names(); each with a reference */
 	uint64_t turn;		/* counts the calls of symbolize_names() */
@@ -56,7 +57,8 @@ struct symbolizer *symbolizer_new(const struct symbolizer_options *o)
 
 	s->options = *o;
 	s->images = images_new();
-	s->digests = digests_new(s->images, o->cache, o->debuginfod);
+	s->parsers = parsers_new();
+	s->digests = digests_new(s->images, s->parsers, o->cache, o->debuginfod);
 	s->turn = 1;
 	s->jits = jits_new();
 	s->names = names_new(o->full_names);
@@ -75,6 +77,7 @@ void symbolizer_free(struct symbolizer *s)
 	if (!s)
 		return;
 	digests_free(s->digests);
+	parsers_free(s->parsers);
 	forget_met(s);
 	vec_free(&s->met);
 	vec_free(&s->named);
@@ -153,6 +156,11 @@ struct process_hooks symbolizer_hooks(struct symbolizer *s)
 struct images *symbolizer_images(struct symbolizer *s)
 {
 	return s->images;
+}
+
+struct parsers *symbolizer_parsers(struct symbolizer *s)
+{
+	return s->parsers;
 }
 
 /* The place of symbol i of n in a cache for this profile. */

@@ -36,6 +36,8 @@ void symbolizer_trim(struct symbolizer *s, unsigned windows);
 struct process_hooks symbolizer_hooks(struct symbolizer *s);
 /* The images behind its mappings. */
 struct images *symbolizer_images(struct symbolizer *s);
+/* What reads them. */
+struct parsers *symbolizer_parsers(struct symbolizer *s);
 
 /* What was lost of the names that JIT compilers wrote. */
 void symbolizer_jit_counts(const struct symbolizer *s, struct jit_counts *ret);

@@ -102,16 +102,17 @@ static void close_part(struct builder *b)
 		.rules_word = rules_word(b->directory.n, b->rows.n),
 		.rules = b->rules.n,
 	};
+	uint32_t *words;
 
 	b->open = false;
 	part.end = part.start + (uint64_t)h.buckets * UNWIND_BUCKET_BYTES;
 	part.n_words = h.rules_word + h.rules * RULE_WORDS;
-	part.words = xcalloc(part.n_words, 4);
-	memcpy(part.words, &h, sizeof(h));
-	memcpy(part.words + HEADER_WORDS, b->directory.v, h.buckets * 4ull);
-	part.words[HEADER_WORDS + h.buckets] = b->rows.n;
-	memcpy(part.words + h.rows_word, b->rows.v, b->rows.n * 4);
-	memcpy(part.words + h.rules_word, b->rules.v, h.rules * sizeof(struct unwind_rule));
+	part.words = words = xcalloc(part.n_words, 4);
+	memcpy(words, &h, sizeof(h));
+	memcpy(words + HEADER_WORDS, b->directory.v, h.buckets * 4ull);
+	words[HEADER_WORDS + h.buckets] = b->rows.n;
+	memcpy(words + h.rows_word, b->rows.v, b->rows.n * 4);
+	memcpy(words + h.rules_word, b->rules.v, h.rules * sizeof(struct unwind_rule));
 	b->table->counts.rows += b->rows.n;
 	b->table->counts.rules += h.rules;
 	b->words += part.n_words;
@@ -294,7 +295,7 @@ int unwind_table_build(struct unwind_table *t, const struct elf *elf)
 void unwind_table_free(struct unwind_table *t)
 {
 	for (size_t i = 0; i < t->parts.n; i++)
-		free(t->parts.v[i].words);
+		free((void *)t->parts.v[i].words);
 	vec_free(&t->parts);
 	t->counts = (struct unwind_counts){0};
 }
@@ -367,6 +368,17 @@ bool unwind_part_next(const struct unwind_part *part, struct unwind_span *span)
 	return true;
 }
 
+static bool is_register(int n)
+{
+	return n >= 0 && n < CFI_REGISTERS;
+}
+
+static bool rule_valid(const struct unwind_rule *r)
+{
+	return r->cfa <= UNWIND_CFA_STG && r->fp <= UNWIND_FP_AT_SP && r->ra <= UNWIND_RA_NONE && (r->cfa != UNWIND_CFA_REG || is_register(r->reg)) &&
+	       (r->fp != UNWIND_FP_REG || is_register(r->fp_offset)) && (r->ra != UNWIND_RA_REG || is_register(r->ra_offset));
+}
+
 bool unwind_part_valid(const struct unwind_part *p)
 {
 	const uint32_t *directory = p->words + HEADER_WORDS, *rows;
@@ -395,5 +407,25 @@ bool unwind_part_valid(const struct unwind_part *p)
 			    (i > directory[b] && UNWIND_ROW_PC(rows[i]) <= UNWIND_ROW_PC(rows[i - 1])))
 				return false;
 	}
+	for (uint32_t i = 0; i < h.rules; i++)
+		if (!rule_valid((const struct unwind_rule *)(p->words + h.rules_word) + i))
+			return false;
 	return true;
+}
+
+bool unwind_table_valid(const struct unwind_table *t)
+{
+	uint64_t end = 0, words = 0;
+
+	if (t->parts.n > UNWIND_PARTS_MAX)
+		return false;
+	for (size_t i = 0; i < t->parts.n; i++) {
+		const struct unwind_part *p = &t->parts.v[i];
+
+		if (p->start < end || p->end <= p->start || !unwind_part_valid(p))
+			return false;
+		end = p->end;
+		words += p->n_words;
+	}
+	return words <= UNWIND_TABLE_WORDS_MAX;
 }

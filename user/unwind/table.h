@@ -15,9 +15,9 @@
  * where holes are so large that their directory would cost more than another part.
  */
 struct unwind_part {
-	uint64_t start, end; /* virtual addresses it covers; both multiples of UNWIND_BUCKET_BYTES */
-	uint32_t *words;     /* header, directory, rows, rules */
-	uint32_t n_words;    /* at most UNWIND_SLAB_WORDS */
+	uint64_t start, end;   /* virtual addresses it covers; both multiples of UNWIND_BUCKET_BYTES */
+	const uint32_t *words; /* header, directory, rows, rules */
+	uint32_t n_words;      /* at most UNWIND_SLAB_WORDS */
 };
 
 struct unwind_counts {
@@ -67,5 +67,7 @@ bool unwind_part_next(const struct unwind_part *part, struct unwind_span *span);
 
 /* Does it keep every promise of bpf/unwind_table.h? For words that come from elsewhere, and for tests. */
 bool unwind_part_valid(const struct unwind_part *part);
+/* Do all parts, and those above of a table as well? What passes may be searched, and shown to the sampler. */
+bool unwind_table_valid(const struct unwind_table *t);
 
 #endif
