@@ -114,9 +114,46 @@ static void has_a_floor(void **state)
 {
 	struct governor g = {.wanted = 49, .hz = 49}, slow = {.wanted = 3, .hz = 3};
 
-	/* What other things cost cannot be had back by sampling less: a tenth stays. */
-	assert_int_equal(run(&g, 1000, S, 10000, 1, 1000), 4);
-	assert_int_equal(run(&slow, 1000, S, 10000, 1, 1000), 1);
+	assert_int_equal(run(&g, S, 0, 10000, 1, 1000), 4);
+	assert_int_equal(run(&slow, S, 0, 10000, 1, 1000), 1);
+}
+
+/* Sampling less would save nothing. */
+static void what_else_costs_does_not_lower_it(void **state)
+{
+	struct governor g = {.wanted = 49, .hz = 49};
+
+	/* A burst of reading symbols is as good as one of samples: allowed once. */
+	governor_next(&g, (struct own_cost){0, S / 2}, 5 * S, 10000, 2);
+	assert_false(g.saving);
+	governor_next(&g, (struct own_cost){0, S / 2}, 5 * S, 10000, 2);
+	assert_true(g.saving);
+	assert_int_equal(g.hz, 49);
+	/* A CPU for following processes, 0.2 % of one for samples, 1 % are allowed. */
+	assert_int_equal(run(&g, 40000, S, 10000, 1, 1000), 49);
+	assert_true(g.saving);
+	/* It is over. */
+	assert_int_equal(run(&g, 40000, 1000, 10000, 1, GOVERNOR_CALM - 1), 49);
+	assert_true(g.saving);
+	run(&g, 40000, 1000, 10000, 1, 1);
+	assert_false(g.saving);
+}
+
+/* With both too expensive a quarter of the ceiling is for samples, and they come back to it while the rest stays expensive. */
+static void sampling_has_its_share(void **state)
+{
+	struct governor g = {.wanted = 49, .hz = 49};
+	unsigned hz = run(&g, 200000, S, 10000, 1, 1000);
+
+	assert_true(hz * 200000 <= S / 100 / 4);
+	assert_true(hz * 200000 >= S / 100 / 8);
+	assert_true(g.saving);
+	assert_int_equal(run(&g, 40000, S, 10000, 1, 100), 49);
+	assert_true(g.saving);
+	/* Samples alone are no reason to put anything off. */
+	g = (struct governor){.wanted = 49, .hz = 49};
+	assert_true(run(&g, 1000000, 1000, 10000, 1, 100) < 49);
+	assert_false(g.saving);
 }
 
 static void does_not_swing(void **state)
@@ -139,6 +176,7 @@ int main(void)
 		cmocka_unit_test(ends_on_multiples), cmocka_unit_test(clock_jumps),
 		cmocka_unit_test(keeps_the_frequency_below_the_ceiling), cmocka_unit_test(lowers_and_brings_back),
 		cmocka_unit_test(allows_a_burst), cmocka_unit_test(has_a_floor), cmocka_unit_test(does_not_swing),
+		cmocka_unit_test(what_else_costs_does_not_lower_it), cmocka_unit_test(sampling_has_its_share),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -29,9 +29,10 @@ struct collector {
 	VEC(int32_t) targets; /* empty: the whole system */
 	bool whole_system; /* all processes are of interest: as targets, or as children that a target may yet have */
 	uint64_t walked[SAMPLE_MAX_USER_FRAMES]; /* scratch: a stack that was walked late */
-	uint64_t sideband_ns; /* CPU time spent on following processes */
-	uint64_t tables_ns;   /* and by parsers on their unwind tables meanwhile */
+	uint64_t records_ns, sideband_ns; /* CPU time spent on records, and on following processes */
+	uint64_t tables_ns; /* and by parsers on their unwind tables meanwhile */
 	uint16_t boot; /* for the identities of processes */
+	bool saving; /* see collector_save() */
 	bool sideband_lost; /* some records never came: what we know of processes may be wrong */
 };
 
@@ -352,8 +353,12 @@ static void add_record(void *ctx, const struct sample_record *r)
 /* The logs are ours by a flip or cut; samples from before it are in them. */
 static void take(struct collector *c, uint64_t before)
 {
+	uint64_t cpu;
+
 	collector_watch(c);
+	cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	sampler_drain(c->sampler, add_record, c);
+	c->records_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	process_table_expire(c->processes, before);
 	if (c->unwinder) {
 		unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
@@ -368,7 +373,13 @@ void collector_turn(struct collector *c)
 
 	sampler_flip(c->sampler);
 	take(c, now);
-	symbolize_ahead(c->symbolizer);
+	if (!c->saving)
+		symbolize_ahead(c->symbolizer);
+}
+
+void collector_save(struct collector *c, bool saving)
+{
+	c->saving = saving;
 }
 
 void collector_cut(struct collector *c)
@@ -484,6 +495,7 @@ struct collector_usage collector_usage(const struct collector *c)
 {
 	return (struct collector_usage){
 		.sampler_ns = sampler_cpu_ns(c->sampler),
+		.records_ns = c->records_ns,
 		.sideband_ns = c->sideband_ns,
 		.tables_ns = c->tables_ns,
 		.map_bytes = sampler_map_bytes(c->sampler),

@@ -30,6 +30,11 @@ int collector_start(struct collector *c, struct error *err);
 /* One turn: adds everything sampled since the last one to the profile. */
 void collector_turn(struct collector *c);
 /*
+ * Puts off what can be: symbols are read at the ends of windows only, as many as fit into the patience there. What has gone by then goes
+ * without names.
+ */
+void collector_save(struct collector *c, bool saving);
+/*
  * Only the side-band: keeps its rings from filling up, pins images while their processes live, and shows the sampler what they have
  * mapped, and the unwind tables that have come. Returns whether there was anything.
  */
@@ -66,6 +71,7 @@ void collector_unwind_usage(const struct collector *c, struct unwinder_usage *re
 /* What the profiler itself costs, from the beginning on. */
 struct collector_usage {
 	uint64_t sampler_ns;  /* CPU time of the sampler in the kernel, on all CPUs */
+	uint64_t records_ns;  /* CPU time that reading its records took */
 	uint64_t sideband_ns; /* CPU time of collector_watch() */
 	uint64_t tables_ns;   /* CPU time of the parsers that ended in it */
 	size_t map_bytes;     /* BPF maps: kernel memory */

@@ -43,7 +43,7 @@ const struct setting settings[] = {
 	SETTING("current", "directory", PATH, current_dir, "", 0, 1, "where; by default STATE_DIR/current"),
 	SETTING("current", "interval", DURATION, current_interval, "0", 0, DAY, "at most so often; by default every window"),
 	SETTING("current", "min_share", SHARE, current_share, "0.5%", 0, 1000000, "of all samples, for a process to get its own"),
-	SETTING("limits", "cpu", SHARE, cpu_limit, "1%", 100, 1000000, "of all CPUs together; above it the frequency is lowered"),
+	SETTING("limits", "cpu", SHARE, cpu_limit, "1%", 100, 1000000, "of all CPUs together; above it less is sampled, or put off"),
 	SETTING("limits", "memory", BYTES, memory_limit, "96M", 24 * MB, 64 * GB, "resident; above it what can be read again is dropped"),
 	SETTING("limits", "map_memory", BYTES, map_limit, "64M", 1 * MB, 16 * GB, "of BPF maps, that is kernel memory"),
 	SETTING("service", "metrics", BOOL, metrics, "yes", 0, 1, "write STATE_DIR/metrics.prom every window"),

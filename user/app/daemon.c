@@ -60,7 +60,7 @@ struct daemon {
 
 	struct governor governor;
 	uint64_t looked; /* CLOCK_BOOTTIME; when we last looked at our cost */
-	uint64_t cpu_seen, other_seen, writing_ns;
+	uint64_t cpu_seen, sampling_seen;
 
 	uint64_t watchdog, watchdog_due; /* CLOCK_BOOTTIME */
 	uint64_t current_due, report_due;
@@ -264,7 +264,6 @@ static bool keep_memory(struct daemon *d)
  */
 static int end_window(struct daemon *d, bool other_frequency, struct error *err)
 {
-	uint64_t cpu = clock_ns(CLOCK_THREAD_CPUTIME_ID);
 	struct profile *p = collector_profile(d->collector);
 	struct window_clock now;
 	bool above;
@@ -289,7 +288,6 @@ static int end_window(struct daemon *d, bool other_frequency, struct error *err)
 	collector_next_window(d->collector, above);
 	if (!collector_profile(d->collector)->command)
 		collector_profile(d->collector)->command = xstrdup("system");
-	d->writing_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - cpu;
 	if (other_frequency) {
 		now = window_now();
 		if (collector_restart(d->collector, d->governor.hz, err))
@@ -302,26 +300,43 @@ static int end_window(struct daemon *d, bool other_frequency, struct error *err)
 
 /* ---- What happens between. */
 
+static void say_saving(const struct daemon *d)
+{
+	if (d->governor.saving)
+		log_warn("above the CPU ceiling, though not by sampling: symbols are read at the ends of windows only");
+	else
+		log_info("below the CPU ceiling: symbols are read at once again");
+}
+
+static void say_frequency(unsigned before, unsigned hz)
+{
+	if (hz < before)
+		log_warn("above the CPU ceiling: sampling at %u Hz from here on", hz);
+	else
+		log_info("below the CPU ceiling: sampling at %u Hz again", hz);
+}
+
 static int look_at_cost(struct daemon *d, uint64_t now, struct error *err)
 {
-	const struct collector_usage usage = collector_usage(d->collector);
-	uint64_t cpu = own_cpu_ns(d), other = usage.sideband_ns + usage.tables_ns + d->writing_ns;
-	uint64_t all = cpu - d->cpu_seen, rest = other - d->other_seen;
-	struct own_cost cost = {.sampling = all > rest ? all - rest : 0, .other = rest};
+	struct collector_usage usage = collector_usage(d->collector);
+	uint64_t cpu = own_cpu_ns(d), sampling = usage.sampler_ns + usage.records_ns;
+	uint64_t all = cpu - d->cpu_seen, part = sampling - d->sampling_seen;
+	struct own_cost cost = {.sampling = part, .other = all > part ? all - part : 0};
 	unsigned before = d->governor.hz;
+	bool saving = d->governor.saving;
 
 	if (now < d->looked + LOOK_NS)
 		return 0;
 	governor_next(&d->governor, cost, now - d->looked, d->config.cpu_limit, sysconf(_SC_NPROCESSORS_ONLN));
 	d->cpu_seen = cpu;
-	d->other_seen = other;
+	d->sampling_seen = sampling;
 	d->looked = now;
+	collector_save(d->collector, d->governor.saving);
+	if (d->governor.saving != saving)
+		say_saving(d);
 	if (d->governor.hz == before)
 		return 0;
-	log_message(d->governor.hz < before ? LOG_LEVEL_WARN : LOG_LEVEL_INFO,
-		    d->governor.hz < before ? "above the CPU ceiling: sampling at %u Hz from here on" :
-					      "below the CPU ceiling: sampling at %u Hz again",
-		    d->governor.hz);
+	say_frequency(before, d->governor.hz);
 	return end_window(d, true, err);
 }
 
