@@ -251,8 +251,10 @@ subtest 'full disk' => sub {
 	wait_windows($d, 2);
 	cmp_ok(metric($d, 'windows_unsaved_total'), '>=', 1, 'windows that are not in the history are counted');
 	stop_daemon($d);
-	my @messages = slurp($d->{log}) =~ /^(.*sampling goes on)$/mg;
-	cmp_ok(scalar(@messages), '<=', 3, 'each thing that failed is said once') or diag(slurp($d->{log}));
+	# Of three things, and anew when one worked in between: what is replaced makes room for a moment.
+	my $messages = () = slurp($d->{log}) =~ /sampling goes on$/mg;
+	my $recovered = () = slurp($d->{log}) =~ /works again$/mg;
+	cmp_ok($messages, '<=', $recovered + 2, 'each thing that failed is said once') or diag(slurp($d->{log}));
 	my @windows = check_history($d, 'history');
 	cmp_ok(scalar(grep { $_->[0] <= $before } @windows), '==', $before, 'what was written before is there');
 	cmp_ok(scalar(grep { $_->[0] > $before } @windows), '>=', 2, 'and what came after');
