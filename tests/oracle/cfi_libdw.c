@@ -461,7 +461,12 @@ static size_t count_fdes(Elf *elf, const char *section, bool eh)
 		Dwarf_CFI_Entry entry;
 		Elf_Data *bytes;
 
-		if (!name || strcmp(name, section) || sh->sh_type == SHT_NOBITS || !(bytes = elf_getdata(scn, NULL)))
+		if (!name || strcmp(name, section) || sh->sh_type == SHT_NOBITS)
+			continue;
+		if (sh->sh_flags & SHF_COMPRESSED)
+			elf_compress(scn, 0, 0);
+		bytes = elf_getdata(scn, NULL);
+		if (!bytes)
 			continue;
 		while (dwarf_next_cfi((const unsigned char *)elf_getident(elf, NULL), bytes, eh, at, &next, &entry) == 0) {
 			n += !dwarf_cfi_cie_p(&entry);

@@ -56,18 +56,30 @@ sub gcc {
 	die "gcc @_: $r->{err}" if $r->{status};
 }
 
-# Each rule as tests/programs/frames.S says it, from .eh_frame and from .debug_frame.
-for my $section ('.eh_frame', '.debug_frame') {
+# Makes `$file` one with compressed debug sections, of which .debug_frame must be one. False where objcopy knows no such kind.
+sub compress {
+	my ($kind, $file) = @_;
+	return 0 if run_command('objcopy', "--compress-debug-sections=$kind", $file)->{status};
+	like(run_command('readelf', '-SW', $file)->{out}, qr/ \.debug_frame .* C  | \.zdebug_frame /, "$kind: the frames are compressed");
+	return 1;
+}
+
+# Each rule as tests/programs/frames.S says it, from .eh_frame and from .debug_frame, where there is nothing else.
+for my $kind (['.eh_frame'], ['.debug_frame'], ['.debug_frame', 'zlib'], ['.debug_frame', 'zlib-gnu'], ['.debug_frame', 'zstd']) {
+	my ($section, $compression) = @$kind;
 	my $sections = ".cfi_sections $section\n" . slurp('tests/programs/frames.S');
 	spew("$dir/frames.S", $sections);
 	# (Because of the broken function ld writes no .eh_frame_hdr.)
 	gcc('-nostdlib', '-static', '-o', "$dir/frames", "$dir/frames.S");
+	next if $compression && !compress($compression, "$dir/frames");
+	$section = "$section, $compression" if $compression;
 	my $r = run_command("$build/oracle/cfi_rules", "$dir/frames");
 	my @lines = split(/\n/, $r->{out});
 	my @wrong = grep { /^not ok/ } @lines;
 	cmp_ok(scalar(grep { /^ok/ } @lines), '>', 70, "$section: addresses with rules");
 	is("@wrong", '', "$section: each has the rule it must have") or diag(join("\n", @wrong));
 	like($r->{out}, qr/^functions 20, bad 1$/m, "$section: the broken function is counted");
+	next if ($compression // 'zlib') ne 'zlib'; # libdw may not know it
 	my ($sum, $told) = compare("$dir/frames");
 	is_equal("$section of frames.S", $sum, $told);
 	cmp_ok($sum->{$_}, '>', 0, "$section: '$_' is seen") for grep { !/unspecified|no-table/ } @kinds;
@@ -76,9 +88,9 @@ for my $section ('.eh_frame', '.debug_frame') {
 # What linkers and compilers make of a program.
 {
 	gcc('-O2', '-mavx2', '-o', "$dir/realigned", 'tests/programs/realigned.c');
-	my $report = run_command(profile_path(), 'doctor', '--unwind', "$dir/realigned");
-	like($report->{out}, qr/\*\(frame pointer \+ n\)/, 'GCC realigns a stack, and there is a rule for it');
-	like($report->{out}, qr/procedure linkage table/, 'ld describes its linkage table');
+	my $realigned = run_command(profile_path(), 'doctor', '--unwind', "$dir/realigned");
+	like($realigned->{out}, qr/\*\(frame pointer \+ n\)/, 'GCC realigns a stack, and there is a rule for it');
+	like($realigned->{out}, qr/procedure linkage table/, 'ld describes its linkage table');
 	my @made = "$dir/realigned";
 	for my $linker ('gold', 'lld') {
 		next unless have("ld.$linker");
@@ -91,6 +103,15 @@ for my $section ('.eh_frame', '.debug_frame') {
 	like(run_command("$build/profile", 'doctor', '--unwind', "$dir/debug_frame")->{out}, qr/\*\(frame pointer \+ n\)/,
 		'and become rules');
 	push @made, "$dir/debug_frame";
+	my $report = sub { run_command(profile_path(), 'doctor', '--unwind', $_[0])->{out} =~ s/^\S+debug_frame\S*//r };
+	my $plain = $report->("$dir/debug_frame");
+	for my $kind ('zlib', 'zlib-gnu', 'zstd') {
+		my $file = "$dir/debug_frame.$kind";
+		system('cp', "$dir/debug_frame", $file) == 0 or die 'cp';
+		next unless compress($kind, $file);
+		is($report->($file), $plain, "$kind: the same rules");
+		push @made, $file if $kind eq 'zlib'; # others libdw may not know
+	}
 	my ($sum, $told) = compare(@made);
 	is_equal('compiled and linked programs', $sum, $told);
 	is($sum->{'with-tables'}, @made, 'all of them have tables');

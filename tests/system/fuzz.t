@@ -131,6 +131,7 @@ sub make_eh_frame_seeds {
 		system('objcopy', "--dump-section=$section=$dir/section", $file, '/dev/null') == 0 or die 'objcopy';
 		spew("$seeds/bare$section", ($section eq '.eh_frame' ? "\0" : "\1") . slurp("$dir/section"));
 	}
+	system('objcopy', '--compress-debug-sections=zlib', "$seeds/file.debug_frame", "$seeds/compressed") == 0 or die 'objcopy';
 }
 
 # A window without dictionary: version, flags, seven counts, nothing of seven kinds, a measurement, no samples; one that has

@@ -80,6 +80,21 @@ for my $depth (30, 500) {
 	my $whole = count_matching(qr/^recurse[^;]*;_start;.*;main(?:;descend){$depth};bottom(?:;|$)/, @lines);
 	cmp_ok($whole, '>=', 0.995 * user_total(@lines), "depth $depth: whole, with each of its frames") or diag(substr($lines[0][0], 0, 500));
 }
+# The same by rules that are for debuggers only, compressed as distributions have them.
+for my $kind ('zlib', 'zstd') {
+	my $program = make_program("recurse-$kind", 'tests/programs/recurse.c', '-O2', '-fno-optimize-sibling-calls', '-fomit-frame-pointer',
+		'-momit-leaf-frame-pointer', '-g', '-fno-asynchronous-unwind-tables', '-fno-unwind-tables', '-Itests/programs');
+	SKIP: {
+		skip("objcopy knows no $kind", 5) if run_command('objcopy', "--compress-debug-sections=$kind", $program)->{status};
+		like(run_command('readelf', '-SW', $program)->{out}, qr/ \.debug_frame .* C  /, "$kind: the rules are compressed");
+		my @lines = profile_running(1, $program, 30);
+		my $whole = count_matching(qr/^recurse-$kind;_start;.*;main(?:;descend){30};bottom(?:;|$)/, @lines);
+		cmp_ok($whole, '>=', 0.995 * user_total(@lines), "$kind: whole, with each of its frames") or diag(substr($lines[0][0], 0, 500));
+		system('objcopy', '--remove-section=.debug_frame', $program) == 0 or die 'objcopy';
+		@lines = profile_running(1, $program, 30);
+		is(count_matching(qr/;main(?:;descend){30};bottom(?:;|$)/, @lines), 0, "$kind: not so without them");
+	}
+}
 {
 	my @lines = profile_running(1, program('recurse', '-fomit-frame-pointer', '-momit-leaf-frame-pointer'), 3000);
 	my $cut = cuts(@lines);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <zlib.h>
 
 #include "frame_maker.h"
 
@@ -328,10 +329,8 @@ static void finds_the_section_by_name_whatever_its_type(void **state)
 	clear(&f);
 }
 
-/* .debug_frame: absolute addresses, ids of other meaning, a CIE that comes behind its FDE. */
-static void reads_debug_frame(void **state)
+static void put_debug_frame(struct buf *section)
 {
-	struct fixture f = {0};
 	struct buf cie = {0};
 
 	for (uint64_t start = 0; start <= 0x2000; start += 0x2000) { /* 0: where nothing was linked */
@@ -340,17 +339,108 @@ static void reads_debug_frame(void **state)
 		put(&fde, 2 * 24, 4);
 		put(&fde, start, 8);
 		put(&fde, 0x10, 8);
-		put_entry(&f.section, &fde);
+		put_entry(section, &fde);
 	}
 	put(&cie, UINT32_MAX, 4);
 	buf_add(&cie, "\3\0\x01\x78\x10" CIE_PROGRAM, 10);
-	assert_int_equal(put_entry(&f.section, &cie), 2 * 24);
+	assert_int_equal(put_entry(section, &cie), 2 * 24);
+}
+
+/* .debug_frame: absolute addresses, ids of other meaning, a CIE that comes behind its FDE. */
+static void reads_debug_frame(void **state)
+{
+	struct fixture f = {0};
+
+	put_debug_frame(&f.section);
 	assert_int_equal(load(&f, ".debug_frame", SHT_PROGBITS), 0);
 	assert_int_equal(f.frames.functions.n, 1);
 	assert_function(&f, 0, 0x2000, 0x10);
 	assert_rule(&f, 0, USUAL);
 	assert_int_equal(f.frames.counts.outside, 1);
 	clear(&f);
+}
+
+/* Makes a file of compressed frames: a header that says `size`, and `keep` bytes of the stream. Opens what eh_frame_range() tells. */
+static int open_compressed(struct fixture *f, bool old, uint64_t size, size_t keep)
+{
+	struct buf plain = f->section;
+	uLongf n = compressBound(plain.n);
+	uint8_t stream[256];
+	uint64_t offset, bytes;
+	char *copy;
+	int ret;
+
+	assert_true(n <= sizeof(stream) && compress(stream, &n, (const uint8_t *)plain.v, plain.n) == Z_OK);
+	f->section = (struct buf){0};
+	if (old) {
+		buf_add(&f->section, "ZLIB", 4);
+		put(&f->section, __builtin_bswap64(size), 8);
+	} else {
+		put(&f->section, ELFCOMPRESS_ZLIB, 8);
+		put(&f->section, size, 8);
+		put(&f->section, 8, 8);
+	}
+	buf_add(&f->section, stream, keep < n ? keep : n);
+	frame_file(&f->maker, old ? ".zdebug_frame" : ".debug_frame", SHT_PROGBITS, &f->section, true);
+	if (!old) {
+		Elf64_Shdr *sh = (Elf64_Shdr *)(f->maker.file.v + ((const Elf64_Ehdr *)f->maker.file.v)->e_shoff);
+
+		sh[1].sh_flags = SHF_COMPRESSED;
+	}
+	copy = calloc(1, f->maker.file.n);
+	memcpy(copy, f->maker.file.v, sizeof(Elf64_Ehdr) + 2 * sizeof(Elf64_Phdr));
+	offset = ((const Elf64_Ehdr *)copy)->e_shoff;
+	memcpy(copy + offset, f->maker.file.v + offset, f->maker.file.n - offset);
+	assert_int_equal(elf_open(&f->elf, copy, f->maker.file.n), 0);
+	for (unsigned i = 0; eh_frame_range(&f->elf, i, &offset, &bytes); i++)
+		if (bytes)
+			memcpy(copy + offset, f->maker.file.v + offset, bytes);
+	ret = eh_frame_open(&f->frames, &f->elf);
+	memset(copy, 0xff, f->maker.file.n); /* what was inflated is our own */
+	free(copy);
+	buf_free(&plain);
+	return ret;
+}
+
+static void inflates_debug_frame(void **state)
+{
+	for (int old = 0; old < 2; old++) {
+		struct fixture f = {0};
+
+		put_debug_frame(&f.section);
+		assert_int_equal(open_compressed(&f, old, f.section.n, SIZE_MAX), 0);
+		assert_int_equal(f.frames.functions.n, 1);
+		assert_function(&f, 0, 0x2000, 0x10);
+		assert_rule(&f, 0, USUAL);
+		assert_int_equal(f.frames.counts.cut, 0);
+		clear(&f);
+	}
+}
+
+static void a_debug_frame_that_cannot_be_inflated_is_none(void **state)
+{
+	struct fixture f = {0};
+	uint64_t size;
+
+	put_debug_frame(&f.section);
+	size = f.section.n;
+	clear(&f);
+	for (int old = 0; old < 2; old++) {
+		const uint64_t sizes[] = {0, size - 1, size + 1, EH_FRAME_BYTES_MAX + 1ull, UINT64_MAX};
+
+		for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+			put_debug_frame(&f.section);
+			assert_int_equal(open_compressed(&f, old, sizes[i], SIZE_MAX), -ENOENT);
+			assert_int_equal(f.frames.counts.cut, 1);
+			clear(&f);
+		}
+		for (size_t keep = 0; keep < 40; keep++) {
+			put_debug_frame(&f.section);
+			assert_int_equal(open_compressed(&f, old, size, keep), -ENOENT);
+			assert_int_equal(f.frames.counts.cut, 1);
+			clear(&f);
+		}
+	}
 }
 
 /* Without section headers. The table names the second function, behind a zero length; what follows is other data. */
@@ -455,6 +545,8 @@ int main(void)
 		cmocka_unit_test(a_length_out_of_the_section_costs_what_follows),
 		cmocka_unit_test(finds_the_section_by_name_whatever_its_type),
 		cmocka_unit_test(reads_debug_frame),
+		cmocka_unit_test(inflates_debug_frame),
+		cmocka_unit_test(a_debug_frame_that_cannot_be_inflated_is_none),
 		cmocka_unit_test(finds_eh_frame_by_its_program_header),
 		cmocka_unit_test(rows_lie_inside_their_function),
 	};

@@ -149,20 +149,19 @@ static bool find_eh_frame(struct eh_frame *f, struct walk *ret)
 
 static bool find_debug_frame(struct eh_frame *f, struct walk *ret)
 {
-	struct elf_bytes b;
-	Elf64_Shdr sh;
+	uint64_t budget = EH_FRAME_BYTES_MAX;
+	int code = section_open(&f->debug_frame, f->elf, ".debug_frame", &budget);
 
-	if (!elf_section_by_name(f->elf, ".debug_frame", &sh))
-		return false;
-	b = elf_contents(f->elf, &sh);
-	if (b.n)
-		*ret = walk_section(f, DEBUG_FRAME, b, sh.sh_addr);
-	return b.n;
+	f->counts.cut += code && code != -ENOENT;
+	if (f->debug_frame.bytes.n) /* not loaded: its address is 0 */
+		*ret = walk_section(f, DEBUG_FRAME, f->debug_frame.bytes, 0);
+	return f->debug_frame.bytes.n;
 }
 
 bool eh_frame_range(const struct elf *elf, unsigned i, uint64_t *offset, uint64_t *size)
 {
-	const char *section = i == 1 ? ".eh_frame" : i == 2 ? ".debug_frame" : NULL;
+	static const char *const sections[] = {NULL, ".eh_frame", ".debug_frame", ".zdebug_frame"};
+	const char *section = i < ARRAY_SIZE(sections) ? sections[i] : NULL;
 	Elf64_Phdr ph;
 	Elf64_Shdr sh;
 
@@ -177,18 +176,18 @@ bool eh_frame_range(const struct elf *elf, unsigned i, uint64_t *offset, uint64_
 			*offset = sh.sh_offset;
 			*size = sh.sh_size;
 		}
-	} else if (i == 3 || i == 4) {
-		if (segment_of_type(elf, i == 3 ? PT_GNU_EH_FRAME : PT_DYNAMIC, &ph)) {
+	} else if (i == 4 || i == 5) {
+		if (segment_of_type(elf, i == 4 ? PT_GNU_EH_FRAME : PT_DYNAMIC, &ph)) {
 			*offset = ph.p_offset;
 			*size = ph.p_filesz;
 		}
-	} else if (i == 5 && !has_section_header(elf, ".eh_frame")) {
+	} else if (i == 6 && !has_section_header(elf, ".eh_frame")) {
 		struct elf_bytes b = elf_at_vaddr(elf, read_hdr(elf).eh_frame);
 
 		*offset = b.n ? b.v - elf->bytes : 0;
 		*size = b.n < EH_FRAME_BYTES_MAX ? b.n : EH_FRAME_BYTES_MAX;
 	}
-	return i <= 5;
+	return i <= 6;
 }
 
 /* ---- Entries ---- */
@@ -448,6 +447,7 @@ int eh_frame_open(struct eh_frame *f, const struct elf *elf)
 
 void eh_frame_free(struct eh_frame *f)
 {
+	section_free(&f->debug_frame);
 	vec_free(&f->cies);
 	vec_free(&f->functions);
 }

@@ -5,14 +5,14 @@
  *
  * .eh_frame is found by its name, whatever its type (PROGBITS, or SHT_X86_64_UNWIND as psABI has it), or through PT_GNU_EH_FRAME
  * when there is no such section header. All of it is read: the table in .eh_frame_hdr is no list of all functions.
- * .debug_frame serves text that .eh_frame does not describe, which may be nearly all or none of it.
+ * .debug_frame, compressed or not, serves text that .eh_frame does not describe, which may be nearly all or none of it.
  */
 #ifndef ELF_EH_FRAME_H
 #define ELF_EH_FRAME_H
 
 #include "base/mem.h"
 #include "elf/cfi.h"
-#include "elf/elf.h"
+#include "elf/section.h"
 
 /* Bounds for files made to exhaust us: several times what the largest programs have. What is beyond is counted as bad. */
 #define EH_FRAME_BYTES_MAX (256u << 20) /* of each section */
@@ -35,6 +35,7 @@ struct eh_frame_text {
 struct eh_frame {
 	const struct elf *elf;
 	struct cfi_pointers sections[2]; /* .eh_frame, .debug_frame; bytes is NULL for one that is not there */
+	struct section debug_frame;	 /* its bytes, which are our own where the file has them compressed */
 	VEC(struct cfi_cie) cies;
 	VEC(struct eh_frame_function) functions; /* ascending, disjoint, inside the text */
 	struct eh_frame_text text[EH_FRAME_TEXTS_MAX]; /* executable segments, ascending */
@@ -45,7 +46,7 @@ struct eh_frame {
 		size_t outside;	    /* not in executable segments, as sections that were discarded leave them */
 		size_t hidden;	    /* behind another that starts at the same address */
 		size_t clipped;	    /* by another that starts inside */
-		size_t cut;	    /* sections whose end was lost: a length that leads out of it */
+		size_t cut;	    /* sections whose end was lost, by a length that leads out of it; or that cannot be inflated */
 	} counts;
 };
 
