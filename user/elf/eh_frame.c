@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elf/eh_frame.h"
 
+#include "base/sort.h"
+
 #include <errno.h>
 
 enum { EH_FRAME, DEBUG_FRAME };
@@ -333,48 +335,6 @@ static void read_section(struct walk w)
 
 /* ---- Order ---- */
 
-static bool is_sorted(const struct eh_frame *f)
-{
-	for (size_t i = 1; i < f->functions.n; i++)
-		if (f->functions.v[i - 1].start > f->functions.v[i].start)
-			return false;
-	return true;
-}
-
-#define DIGIT_BITS 11
-
-/* A stable radix sort by start: linkers leave most files unsorted, and this is half the cost of qsort(). */
-static void sort(struct eh_frame *f)
-{
-	size_t n = f->functions.n;
-	struct eh_frame_function *from = f->functions.v, *to;
-	uint64_t low = UINT64_MAX, high = 0;
-
-	if (is_sorted(f))
-		return;
-	for (size_t i = 0; i < n; i++) {
-		low = from[i].start < low ? from[i].start : low;
-		high = from[i].start > high ? from[i].start : high;
-	}
-	to = xreallocarray(NULL, n, sizeof(*to));
-	for (unsigned shift = 0; shift < 64 && (high - low) >> shift; shift += DIGIT_BITS) {
-		size_t at[(1 << DIGIT_BITS) + 1] = {0};
-		struct eh_frame_function *swap = from;
-
-		for (size_t i = 0; i < n; i++)
-			at[((from[i].start - low) >> shift & ((1 << DIGIT_BITS) - 1)) + 1]++;
-		for (size_t i = 1; i < ARRAY_SIZE(at); i++)
-			at[i] += at[i - 1];
-		for (size_t i = 0; i < n; i++)
-			to[at[(from[i].start - low) >> shift & ((1 << DIGIT_BITS) - 1)]++] = from[i];
-		from = to;
-		to = swap;
-	}
-	f->functions.v = from;
-	f->functions.cap = n;
-	free(to);
-}
-
 /*
  * At each address the function that starts last: what glibc, libgcc and elfutils find in the sorted table of .eh_frame_hdr. They
  * find nothing behind the end of a function inside another, so neither goes on there.
@@ -440,7 +400,7 @@ int eh_frame_open(struct eh_frame *f, const struct elf *elf)
 	}
 	if (!found)
 		return -ENOENT;
-	sort(f);
+	sort_by_number(f->functions.v, f->functions.n, sizeof(*f->functions.v)); /* most files are unsorted */
 	make_disjoint(f);
 	return 0;
 }

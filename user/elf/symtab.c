@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "elf/symtab.h"
 
+#include "base/sort.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -124,7 +126,8 @@ static bool names_code(const struct elf *elf, const Elf64_Sym *s, enum symtab_ki
 	return sh.sh_flags & SHF_EXECINSTR && (__builtin_add_overflow(sh.sh_addr, sh.sh_size, limit) || s->st_value < *limit);
 }
 
-static void collect(candidates *out, const struct elf *elf, const struct source *src, enum symtab_kind kind)
+/* Returns how many bytes their names have, with a NUL each. */
+static uint64_t collect(candidates *out, const struct elf *elf, const struct source *src, enum symtab_kind kind)
 {
 	uint64_t names = 0; /* bytes; what they cost below is in proportion, however often they are the same */
 
@@ -144,9 +147,9 @@ static void collect(candidates *out, const struct elf *elf, const struct source 
 		length = strnlen(name, room < SYMTAB_NAME_MAX ? room : SYMTAB_NAME_MAX);
 		if (length == room || (s.st_size && __builtin_add_overflow(s.st_value, s.st_size, &end)))
 			continue; /* runs out of the file, or of the address space */
+		if (names + length + 1 > SYMTAB_NAMES_BYTES_MAX)
+			break;
 		names += length + 1;
-		if (names > SYMTAB_NAMES_BYTES_MAX)
-			return;
 		*vec_push(out) = (struct candidate){
 			.start = s.st_value,
 			.end = end,
@@ -156,20 +159,19 @@ static void collect(candidates *out, const struct elf *elf, const struct source 
 			.sized = s.st_size,
 		};
 	}
+	return names;
 }
 
 /*
- * By start; of those that start together the best last. Names are compared up to 64 bytes, which tells real ones of equal
+ * Of symbols that start together the best last. Names are compared up to 64 bytes, which tells real ones of equal
  * length apart and bounds what others cost; then it is the first in the file.
  */
-static int by_start_best_last(const void *a, const void *b, void *ctx)
+static int best_last(const void *a, const void *b, void *ctx)
 {
 	const struct candidate *x = a, *y = b;
 	const struct source *src = ctx;
 	int c;
 
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
 	if (x->sized != y->sized)
 		return x->sized ? 1 : -1;
 	if (x->rank != y->rank)
@@ -180,6 +182,19 @@ static int by_start_best_last(const void *a, const void *b, void *ctx)
 		return x->length > y->length ? -1 : 1;
 	c = memcmp(src->names.v + y->name, src->names.v + x->name, x->length < 64 ? x->length : 64);
 	return c ? c : (x->name < y->name) - (x->name > y->name);
+}
+
+static void sort(candidates *all, struct source *src)
+{
+	size_t same;
+
+	sort_by_number(all->v, all->n, sizeof(*all->v));
+	for (size_t i = 0; i < all->n; i += same) {
+		for (same = 1; i + same < all->n && all->v[i + same].start == all->v[i].start; same++)
+			;
+		if (same > 1)
+			qsort_r(&all->v[i], same, sizeof(*all->v), best_last, src);
+	}
 }
 
 void symtab_add(struct symtab *t, uint64_t start, uint64_t end, const char *name, size_t n)
@@ -264,19 +279,22 @@ int symtab_build(struct symtab *t, const struct elf *elf, enum symtab_kind kind)
 {
 	candidates all = {0};
 	struct source src = {0};
+	uint64_t names;
 	bool found = source_by_section(elf, kind == SYMTAB_FULL ? SHT_SYMTAB : SHT_DYNSYM, &src);
 
 	if (!found && kind == SYMTAB_DYNAMIC)
 		found = source_by_dynamic(elf, &src);
 	if (!found)
 		return -ENOENT;
-	collect(&all, elf, &src, kind);
-	if (all.n)
-		qsort_r(all.v, all.n, sizeof(*all.v), by_start_best_last, &src);
+	names = collect(&all, elf, &src, kind);
+	sort(&all, &src);
+	vec_reserve(&t->names, names); /* about what they need: growing would copy them again and again */
 	flatten(t, &src, &all);
 	vec_free(&all);
-	if (!t->symbols.n)
+	if (!t->symbols.n) {
+		symtab_free(t);
 		return -ENOENT;
+	}
 	shrink(t);
 	return 0;
 }
