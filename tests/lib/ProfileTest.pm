@@ -13,7 +13,7 @@ our @EXPORT = qw(profile_path program run_command start_command stop_command wai
 	count_matching parse_image wait_for scratch need_root have flamegraph_pl);
 
 my %running;    # children to end when the test ends
-$SIG{HUP} = 'DEFAULT';    # also under nohup: programs here are told to reload
+$SIG{$_} = 'DEFAULT' for 'HUP', 'INT', 'QUIT';    # also under nohup and in the background: programs here are told to reload, and to end
 
 sub profile_path { return $ENV{PROFILE} // 'build/profile' }
 

@@ -103,7 +103,7 @@ sub first_samples { my ($from, $to) = @_; return total(map { [0, $_ % 50 + 1] } 
 	my $dir = scratch();
 	my $rounds = $ENV{KILLS} // 200;
 	my ($reads, $bad_reads, $missing, $damaged, $last) = (0, 0, 0, 0, -1);
-	my $reader = start_command('sh', '-c', "while :; do '$profile' export --state-dir '$dir' --since \@1 --comm first -f -q >/dev/null 2>>'$dir/reader' "
+	my $reader = start_command('sh', '-c', "while ! test -e '$dir/stop'; do '$profile' export --state-dir '$dir' --since \@1 --comm first -f -q >/dev/null 2>>'$dir/reader' "
 		. "&& echo >>'$dir/reads'; done");
 	srand(3);
 	for my $round (1 .. $rounds) {
@@ -114,7 +114,9 @@ sub first_samples { my ($from, $to) = @_; return total(map { [0, $_ % 50 + 1] } 
 		$damaged++ if (slurp("$dir/out") // '') =~ /^(notice|failed)/m || -s "$dir/err";
 		$last = $said[-1] if @said;
 	}
-	stop_command($reader);
+	# Its last export has to end first: what a killed writer had not told of yet may show when the last who looks on has gone.
+	spew("$dir/stop", '');
+	wait_command($reader);
 	$reads = () = (slurp("$dir/reads") // '') =~ /\n/g;
 	my @complaints = grep { !/no history|still empty/ } split(/\n/, slurp("$dir/reader") // '');
 	is($damaged, 0, "killed $rounds times: never damaged, never refused");
