@@ -144,7 +144,13 @@ static void load_debug_info(struct loader *l)
 
 int elf_copy_load(struct elf_copy *c, int fd, uint64_t file_size, enum elf_parts parts)
 {
-	static const uint64_t budgets[] = {HEADERS_BYTES_MAX, UNWIND_BYTES_MAX, SYMBOLS_BYTES_MAX, DEBUG_BYTES_MAX};
+	static const uint64_t budgets[] = {
+		[ELF_HEADERS] = HEADERS_BYTES_MAX,
+		[ELF_NOTES] = UNWIND_BYTES_MAX,
+		[ELF_UNWIND] = UNWIND_BYTES_MAX,
+		[ELF_SYMBOLS] = SYMBOLS_BYTES_MAX,
+		[ELF_DEBUG_INFO] = DEBUG_BYTES_MAX,
+	};
 	struct loader l = {c, fd, budgets[parts]};
 	Elf64_Ehdr h;
 	int ret;

@@ -138,7 +138,7 @@ static bool is_wanted(const struct fetch *f)
 	uint8_t id[20];
 	bool same;
 
-	if (elf_copy_load(&copy, FETCH_FILE_FD, f->written, ELF_HEADERS))
+	if (elf_copy_load(&copy, FETCH_FILE_FD, f->written, ELF_NOTES))
 		return false;
 	same = elf_build_id(&copy.elf, id) == f->request.id_length && !memcmp(id, f->request.id, f->request.id_length);
 	elf_copy_free(&copy);
