@@ -795,6 +795,7 @@ static void test_rescan(void **state)
 	close(exe);
 	new = mmap(NULL, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	before = clock_ns(CLOCK_MONOTONIC);
+	process_table_told(t, before);
 	assert_int_equal(process_table_scan_all(t, clock_ns(CLOCK_MONOTONIC), NULL), 0);
 	p = process_table_find(t, getpid(), 0, before);
 	assert_non_null(process_mapping(p, (uintptr_t)new + 4096, UINT64_MAX));
@@ -811,6 +812,38 @@ static void test_rescan(void **state)
 	assert_true(process_table_find(t, B, 0, 40)->died >= before);
 	process_table_expire(t, UINT64_MAX - 1);
 	expect(t, A, 40, 0x1234, "nobody");
+}
+
+/* Code is replaced twice; a scan sees the last of it before its event comes. */
+static void scan_before_event(void **state)
+{
+	struct process_table *t = *state;
+	char *at = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	uint64_t told;
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+	struct process *p;
+
+	assert_in_range(n, 1, sizeof(path) - 1);
+	path[n] = '\0';
+	assert_int_equal(process_table_scan(t, getpid()), 0);
+	told = clock_ns(CLOCK_MONOTONIC);
+	process_table_told(t, told);
+	usleep(1000);
+	assert_ptr_equal(mmap(at, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED, exe, 0), at);
+	close(exe);
+	assert_int_equal(process_table_scan(t, getpid()), 0);
+	p = process_table_running(t, getpid());
+	assert_string_equal(process_mapping(p, (uintptr_t)at, told - 1)->path, "");
+	assert_null(process_mapping(p, (uintptr_t)at, told + 10)); /* one or the other */
+	mmap_at(t, told + 1000, getpid(), (uintptr_t)at, (uintptr_t)at + 4096, "/between");
+	mmap_at(t, told + 2000, getpid(), (uintptr_t)at, (uintptr_t)at + 4096, path);
+	assert_string_equal(process_mapping(p, (uintptr_t)at, told - 1)->path, "");
+	assert_string_equal(process_mapping(p, (uintptr_t)at, told + 1500)->path, "/between");
+	assert_string_equal(process_mapping(p, (uintptr_t)at, told + 2000)->path, path);
+	assert_string_equal(process_mapping(p, (uintptr_t)at, UINT64_MAX)->path, path);
+	munmap(at, 4096);
 }
 
 /* munmap has no record; a process that maps and unmaps code for ever is looked at again. */
@@ -907,6 +940,7 @@ int main(void)
 		TEST(test_zombie),
 		TEST(test_main_thread_exits_first),
 		TEST(test_rescan),
+		TEST(scan_before_event),
 		TEST(test_unmapped_code_is_forgotten),
 	};
 

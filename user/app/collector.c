@@ -151,6 +151,7 @@ int collector_start(struct collector *c, struct error *err)
 	int ret;
 
 	labeler_start(c->labeler);
+	process_table_told(c->processes, clock_ns(CLOCK_MONOTONIC));
 	ret = scan(c, !c->targets.n, err);
 	if (!ret && c->unwinder)
 		unwinder_publish(c->unwinder, START_BUDGET_NS);
@@ -192,8 +193,10 @@ static uint64_t parsers_ns(void)
 bool collector_watch(struct collector *c)
 {
 	uint64_t before = clock_ns(CLOCK_THREAD_CPUTIME_ID), parsers_before = parsers_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 	bool any = sideband_read(c->sideband, apply_event, c);
 
+	/* Of what was lost nobody knows when it happened: after the last read that had all. */
 	if (c->sideband_lost) {
 		struct error err = {0};
 
@@ -201,6 +204,7 @@ bool collector_watch(struct collector *c)
 		if (scan(c, c->whole_system, &err))
 			log_warn("some processes and mappings stay unknown: %s", err.text);
 	}
+	process_table_told(c->processes, now);
 	if (c->unwinder)
 		any |= unwinder_publish(c->unwinder, WATCH_BUDGET_NS);
 	c->sideband_ns += clock_ns(CLOCK_THREAD_CPUTIME_ID) - before;
@@ -267,8 +271,9 @@ static void note_user(struct collector *c, const struct sample_record *r, struct
 	for (uint32_t i = 0; i < s->n; i++) {
 		m = mapping_of(process, s->frames[i], r->time);
 		unwinder_sampled(c->unwinder, m);
-		/* The walk knew of another mapping here, or of none: what it found from here on is not to be believed. */
-		if (m && !(r->flags & RECORD_RAW) && (!m->shown || m->shown > r->time) && r->end != UNWIND_COMPAT) {
+		/* The walk knew of another mapping here, or of none, or of one that we do not: what it found from here on is not to be believed. */
+		if (!(r->flags & RECORD_RAW) && r->end != UNWIND_COMPAT &&
+		    (m ? !m->shown || m->shown > r->time : process && i + 1 < s->n)) {
 			s->n = i + 1;
 			s->end = UNWIND_NO_MAPPING;
 		}

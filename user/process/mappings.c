@@ -165,13 +165,28 @@ static struct mapping *first_younger(const struct process *p, uint64_t start, ui
 	return NULL;
 }
 
+/* A scan saw it before its event came, which tells since when it is there: what it replaced was there no longer. */
+static void begin_earlier(struct process *p, struct mapping *m, uint64_t time)
+{
+	for (size_t i = 0; i < p->replaced.n; i++) {
+		struct mapping *r = p->replaced.v[i];
+
+		if (r->start < m->end && r->end > m->start && r->until > time)
+			r->until = time;
+	}
+	m->since = time;
+}
+
 struct mapping *mappings_add(const struct process_hooks *h, struct process *p, const struct mapping *like, uint64_t time)
 {
 	struct mapping *m = live_at(p, like->start), *younger;
 	uint64_t start = like->start, end;
 
-	if (m && m->end >= like->end && same_content(m, like))
+	if (m && m->end >= like->end && same_content(m, like)) {
+		if (m->since > time && m->start == like->start && m->end == like->end)
+			begin_earlier(p, m, time);
 		return m;
+	}
 	for (; start < like->end; start = end) {
 		younger = first_younger(p, start, like->end, time);
 		if (younger && younger->start <= start) {
@@ -260,6 +275,13 @@ void mappings_prune(const struct process_hooks *h, struct process *p, uint64_t s
 			p->mappings.v[kept++] = m;
 	}
 	p->mappings.n = kept;
+}
+
+void mappings_doubt(struct process *p, uint64_t time, uint64_t told)
+{
+	for (size_t i = 0; i < p->replaced.n; i++)
+		if (p->replaced.v[i]->until == time)
+			p->replaced.v[i]->until = told;
 }
 
 struct mapping *process_mapping(struct process *p, uint64_t address, uint64_t time)

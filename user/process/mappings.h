@@ -32,6 +32,8 @@ void mappings_fork(const struct process_hooks *h, struct process *p, const struc
 void mappings_take(struct process *p, struct process *from, uint64_t time);
 /* Ends all live mappings that no scan with this number or a later one has seen. */
 void mappings_prune(const struct process_hooks *h, struct process *p, uint64_t scan, uint64_t time);
+/* What ended at `time` because a scan of then did not see it ended at any time since `told`: no sample of between is said to be of it. */
+void mappings_doubt(struct process *p, uint64_t time, uint64_t told);
 /* Frees what was replaced before `time`. Returns whether replaced ones are left. */
 bool mappings_expire(const struct process_hooks *h, struct process *p, uint64_t time);
 void mappings_free(const struct process_hooks *h, struct process *p);

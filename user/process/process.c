@@ -41,6 +41,7 @@ struct process_table {
 	VEC(int32_t) ended;   /* pids with something to expire */
 	uint64_t next_serial;
 	uint64_t scans;
+	uint64_t told; /* process_table_told() */
 };
 
 static bool same_pid(const void *ctx, uint32_t id, const void *key)
@@ -315,6 +316,11 @@ void process_table_apply(struct process_table *t, const struct process_event *e)
 	}
 }
 
+void process_table_told(struct process_table *t, uint64_t time)
+{
+	t->told = time;
+}
+
 struct process_table *process_table_new(const struct process_hooks *hooks)
 {
 	struct process_table *t = xcalloc(1, sizeof(*t));
@@ -407,6 +413,7 @@ int process_table_scan(struct process_table *t, int32_t pid)
 	ret = proc_read_maps(pid, scan_mapping, &s);
 	if (ret > 0)
 		mappings_prune(&t->hooks, s.p, t->scans, s.now);
+	mappings_doubt(s.p, s.now, t->told);
 	if (s.p->replaced.n)
 		list_ended(t, pid);
 	changed(t, pid);

@@ -71,6 +71,12 @@ void process_table_on_change(struct process_table *t, void (*fn)(void *ctx, int3
 void process_table_apply(struct process_table *t, const struct process_event *e);
 
 /*
+ * Everything until `time` (CLOCK_MONOTONIC ns) has been told; not so what was since, or was lost. What a scan finds to be another way may
+ * have changed at any moment since then.
+ */
+void process_table_told(struct process_table *t, uint64_t time);
+
+/*
  * Reads /proc/PID (comm, start time, executable mappings); mappings that it shows no more end. 0, or -ESRCH when the process is
  * gone or a zombie, or another negative errno.
  */
